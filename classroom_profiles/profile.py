@@ -1,0 +1,121 @@
+"""A lesson profile as a teacher or a school writes it: what each role of the room shall be."""
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import Field, GetJsonSchemaHandler, model_serializer, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+
+from classroom_profiles.capability import Capability, Command, WrongValue
+from classroom_profiles.model import Model, Name, Slug
+from classroom_profiles.role import Role
+
+
+class Setting(Model):
+    """One target and the value it shall have, written as a mapping of one entry: `{level: 30}`, `{switch.fan: true}`."""
+
+    target: str
+    value: bool | float | str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_mapping(cls, written: Any) -> Any:
+        if not isinstance(written, dict) or len(written) != 1:
+            raise ValueError("give exactly one target and its value, such as {power: true} or {level: 30}")
+        ((target, value),) = written.items()
+        try:
+            command = Command.parse(str(target), value)
+        except WrongValue as wrong:
+            raise ValueError(str(wrong)) from wrong
+        return {"target": str(command.target), "value": command.value}
+
+    @model_serializer
+    def _to_mapping(self) -> dict[str, Any]:
+        return {self.target: self.value}
+
+    @property
+    def command(self) -> Command:
+        return Command.parse(self.target, self.value)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, _: CoreSchema, __: GetJsonSchemaHandler) -> JsonSchemaValue:
+        words = "|".join(c.value for c in Capability if c is not Capability.SENSOR)
+        return {
+            "type": "object",
+            "minProperties": 1,
+            "maxProperties": 1,
+            "patternProperties": {f"^({words})(\\.[a-z0-9_]+)?$": {"type": ["boolean", "number", "string"]}},
+            "additionalProperties": False,
+            "description": "one target and its value",
+            "examples": [{"power": True}, {"level": 30}, {"switch.fan": False}],
+        }
+
+
+class Need(StrEnum):
+    REQUIRED = "required"
+    """The lesson does not start without it, and is undone if it fails."""
+    OPTIONAL = "optional"
+    """Skipped aloud where the room has none; the lesson goes on if it fails."""
+
+
+class Step(Model):
+    """One role brought to one state. Steps on one device run in the order written, others at the same time."""
+
+    id: Slug | None = Field(None, description="needed only where another step names this one in 'after'")
+    role: Role
+    set: Setting
+    need: Need = Field(Need.OPTIONAL, description="whether the lesson can be held without it")
+    after: tuple[Slug, ...] = Field((), description="ids of steps written above that must be done first")
+    timeout_s: float = Field(
+        20.0, gt=0, le=600, description="how long the device may take to confirm, seconds"
+    )
+    retries: int = Field(1, ge=0, le=5, description="how many more tries after the first")
+
+
+class Icon(StrEnum):
+    LECTURE = "lecture"
+    GROUP = "group"
+    ROBOT = "robot"
+    LAB = "lab"
+    EXAM = "exam"
+    DISTANCE = "distance"
+    COMMUNITY = "community"
+    BREAK = "break"
+    OFF = "off"
+    EMERGENCY = "emergency"
+    OTHER = "other"
+
+
+class Preempts(StrEnum):
+    NO = "no"
+    """Waits: while a lesson is being prepared, starting this one is refused."""
+    YES = "yes"
+    """Stops whatever is being prepared, without undoing it, and starts at once."""
+
+
+class Profile(Model):
+    """What a lesson does to a room."""
+
+    id: Slug
+    version: int = Field(1, ge=1, description="counts up with every published change")
+    name: Name
+    description: Name
+    icon: Icon = Icon.OTHER
+    preempts: Preempts = Field(Preempts.NO, description="for emergencies and for 'all off'")
+    steps: Annotated[tuple[Step, ...], Field(min_length=1, max_length=200)]
+
+    @model_validator(mode="after")
+    def _after_names_steps_above(self) -> "Profile":
+        seen: set[str] = set()
+        every = {step.id for step in self.steps if step.id}
+        for number, step in enumerate(self.steps, 1):
+            for name in step.after:
+                if name not in seen:
+                    why = "is written below it; move it up" if name in every else "is no step's id"
+                    raise ValueError(f"step {number} ({step.role}) comes after '{name}', which {why}")
+            if step.id in seen:
+                raise ValueError(f"two steps have the id '{step.id}'")
+            if step.id:
+                seen.add(step.id)
+        return self

@@ -1,0 +1,84 @@
+"""A room as a technician writes it down: its devices, what each is for, and what a button does."""
+
+from typing import Annotated, Any, Self
+
+from pydantic import Field, model_validator
+
+from classroom_profiles.capability import Command
+from classroom_profiles.model import Model, Name, Slug
+from classroom_profiles.profile import Setting
+from classroom_profiles.role import ROLE_NAMES, Role
+
+
+class Device(Model):
+    """One device of the room."""
+
+    id: Slug = Field(description="how this device is named in the API, in telemetry and on labels")
+    role: Role = Field(description="what it is for; profiles speak of roles")
+    driver: str = Field(
+        pattern=r"^[a-z][a-z0-9-]{0,31}$", description="the driver's name: `lophoc driver list`"
+    )
+    name: Name | None = Field(None, description="what people call it; the role's name where left out")
+    options: dict[str, Any] = Field(
+        default_factory=dict, description="the driver's options: `lophoc driver show NAME`"
+    )
+
+    @property
+    def shown_name(self) -> Name:
+        return self.name or ROLE_NAMES[self.role]
+
+
+class When(Model):
+    """A reading that sets a trigger off, at the moment it becomes true."""
+
+    device: Slug = Field(description="the device that is read")
+    metric: str = Field(pattern=r"^[a-z][a-z0-9_]{0,47}$", description="such as 'switch' or 'action'")
+    equals: bool | float | str = Field(description="the value it must come to have")
+
+
+class Then(Model):
+    """What a trigger does: one lesson profile, or one device brought to one state."""
+
+    profile: Slug | None = Field(None, description="the lesson profile to start")
+    device: Slug | None = Field(None, description="the device to set")
+    set: Setting | None = Field(None, description="one target and its value, such as {switch: true}")
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Self:
+        if (self.profile is None) == (self.device is None) or (self.device is None) != (self.set is None):
+            raise ValueError("give either 'profile', or 'device' together with 'set'")
+        return self
+
+    @property
+    def command(self) -> Command | None:
+        return None if self.set is None else self.set.command
+
+
+class Trigger(Model):
+    """A wall button or a sensor that does something by itself, without network."""
+
+    when: When
+    then: Then
+
+
+class Room(Model):
+    """A room and everything in it."""
+
+    school: Slug = Field(description="the school's id, the same in all its rooms")
+    room: Slug = Field(description="the room's id, unique in the school")
+    gateway: Slug | None = Field(None, description="the gateway's id; the room's id where left out")
+    name: Name
+    open_view: bool = Field(True, description="anyone in the building may see the room's state without a PIN")
+    devices: Annotated[tuple[Device, ...], Field(min_length=1, max_length=256)]
+    triggers: tuple[Trigger, ...] = ()
+
+    @property
+    def gateway_id(self) -> str:
+        return self.gateway or self.room
+
+    def device(self, device_id: str) -> Device | None:
+        return next((device for device in self.devices if device.id == device_id), None)
+
+    def having(self, role: Role) -> tuple[Device, ...]:
+        """The devices of a role, in the order written."""
+        return tuple(device for device in self.devices if device.role is role)

@@ -1,0 +1,1 @@
+"""The process at the centre: it receives, validates, stores and acknowledges telemetry."""

@@ -1,0 +1,1 @@
+"""How bytes and messages travel: serial lines and MQTT."""

@@ -1,0 +1,1 @@
+"""The other end of each wire: devices that remember, on sockets and ptys, sharing no code with their drivers."""
