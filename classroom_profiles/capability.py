@@ -56,9 +56,7 @@ class Target:
         if word not in commandable:
             raise WrongValue(f"'{word}' cannot be set; one of: {', '.join(commandable)}")
         if channel and not (channel.isascii() and channel.replace("_", "").isalnum() and channel.islower()):
-            raise WrongValue(
-                f"channel '{channel}' must be lower-case letters, digits and '_', such as 'switch.fan'"
-            )
+            raise WrongValue(f"channel '{channel}' must be lower-case letters, digits and '_', such as 'switch.fan'")
         return cls(Capability(word), channel)
 
 

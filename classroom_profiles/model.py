@@ -7,9 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 Slug = Annotated[
     str,
     StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,46}[a-z0-9])?$"),
-    Field(
-        description="lower-case letters a-z, digits and hyphens, 1 to 48 characters, such as 'projector-2'"
-    ),
+    Field(description="lower-case letters a-z, digits and hyphens, 1 to 48 characters, such as 'projector-2'"),
 ]
 """An identifier that is safe in an MQTT topic, a URL, a file name and line protocol."""
 

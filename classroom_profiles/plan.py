@@ -105,9 +105,7 @@ def plan(profile: Profile, room: Room, state: RoomState, without: Collection[str
     )
 
 
-def _devices(
-    step: Step, room: Room, state: RoomState, without: Collection[str]
-) -> tuple[list[Device], list[Gap]]:
+def _devices(step: Step, room: Room, state: RoomState, without: Collection[str]) -> tuple[list[Device], list[Gap]]:
     """The devices that take this step, and what is missing of it.
 
     Only the absence of the whole role is as grave as the step's need; one device of several is a skip.

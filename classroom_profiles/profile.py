@@ -13,7 +13,7 @@ from classroom_profiles.role import Role
 
 
 class Setting(Model):
-    """One target and the value it shall have, written as a mapping of one entry: `{level: 30}`, `{switch.fan: true}`."""
+    """One target and its value, written as a mapping of one entry: `{level: 30}`, `{switch.fan: true}`."""
 
     target: str
     value: bool | float | str
@@ -67,9 +67,7 @@ class Step(Model):
     set: Setting
     need: Need = Field(Need.OPTIONAL, description="whether the lesson can be held without it")
     after: tuple[Slug, ...] = Field((), description="ids of steps written above that must be done first")
-    timeout_s: float = Field(
-        20.0, gt=0, le=600, description="how long the device may take to confirm, seconds"
-    )
+    timeout_s: float = Field(20.0, gt=0, le=600, description="how long the device may take to confirm, seconds")
     retries: int = Field(1, ge=0, le=5, description="how many more tries after the first")
 
 

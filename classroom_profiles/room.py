@@ -15,13 +15,9 @@ class Device(Model):
 
     id: Slug = Field(description="how this device is named in the API, in telemetry and on labels")
     role: Role = Field(description="what it is for; profiles speak of roles")
-    driver: str = Field(
-        pattern=r"^[a-z][a-z0-9-]{0,31}$", description="the driver's name: `lophoc driver list`"
-    )
+    driver: str = Field(pattern=r"^[a-z][a-z0-9-]{0,31}$", description="the driver's name: `lophoc driver list`")
     name: Name | None = Field(None, description="what people call it; the role's name where left out")
-    options: dict[str, Any] = Field(
-        default_factory=dict, description="the driver's options: `lophoc driver show NAME`"
-    )
+    options: dict[str, Any] = Field(default_factory=dict, description="the driver's options: `lophoc driver show NAME`")
 
     @property
     def shown_name(self) -> Name:

@@ -16,9 +16,12 @@ class Control:
     """For `input`, `program` and the like: what the device says it has."""
 
 
+NOT_OPENED = Health(HealthState.UNREACHABLE, "not-opened")
+
+
 @dataclass(frozen=True, slots=True)
 class DeviceState:
-    health: Health = Health(HealthState.UNREACHABLE, "not-opened")
+    health: Health = NOT_OPENED
     values: Mapping[str, Value] = field(default_factory=dict)
     """Metric to last value."""
     controls: tuple[Control, ...] | None = None

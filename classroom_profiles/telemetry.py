@@ -146,9 +146,7 @@ def encode(boot: str, trusted: bool, first_seq: int, last_seq: int, points: Sequ
             first_seq=first_seq,
             last_seq=last_seq,
             base_us=base_us,
-            columns=[
-                _column(series, sim, of_series, base_us) for (series, sim), of_series in columns.items()
-            ],
+            columns=[_column(series, sim, of_series, base_us) for (series, sim), of_series in columns.items()],
         )
     )
 
@@ -188,9 +186,7 @@ def points(batch: Batch) -> tuple[list[Point], dict[Refusal, int]]:
         series = Series(column.measurement, *slugs, column.metric)
         kind = _kind(column.values[0]) if column.values else None
         before = -1
-        for time_us, value in zip(
-            accumulate(column.times, initial=batch.base_us), [None, *column.values], strict=True
-        ):
+        for time_us, value in zip(accumulate(column.times, initial=batch.base_us), [None, *column.values], strict=True):
             if value is None:
                 continue
             if why := _fault(time_us, before, value, kind):
@@ -225,9 +221,7 @@ def _column(series: Series, simulated: bool, of_series: Iterable[Point], base_us
         times.append(point.time_us - before)
         values.append(float(point.value) if _kind(point.value) is float else point.value)
         before = point.time_us
-    return Column(
-        series.measurement, series.room, series.device, series.role, series.metric, simulated, times, values
-    )
+    return Column(series.measurement, series.room, series.device, series.role, series.metric, simulated, times, values)
 
 
 def _kind(value: object) -> type | None:
