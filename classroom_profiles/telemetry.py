@@ -70,7 +70,7 @@ class Column(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fields
     metric: str
     simulated: bool
     times: list[int]
-    values: list[float] | list[bool] | list[str] | list[Any]
+    values: list[bool | float | str]
 
 
 class Batch(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fields=True):
