@@ -18,7 +18,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import accumulate
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -60,6 +60,20 @@ class Point:
     time_us: int
     value: Value
     simulated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Points of one series in order of strictly increasing time, all numbers, all flags or all texts, as columns."""
+
+    series: Series
+    simulated: bool
+    times_us: list[int]
+    values: list[Value]
+
+    def points(self) -> Iterable[Point]:
+        for time_us, value in zip(self.times_us, self.values, strict=True):
+            yield Point(self.series, time_us, value, self.simulated)
 
 
 class Column(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fields=True):
@@ -118,7 +132,7 @@ _METRIC = re.compile(r"[a-z][a-z0-9_]{0,47}")
 _BOOT = re.compile(r"[A-Za-z0-9-]{1,36}")
 _TEXT = re.compile(r"[ -~]*")
 _EARLIEST_US = 0
-_LATEST_US = 253_402_300_799_000_000  # 9999-12-31, the last that every store can print
+_LATEST_US = (2**63 - 2) // 1000  # 2262-04-11: InfluxDB counts nanoseconds in 64 bits and answers 400 after that
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Batch)
@@ -172,28 +186,26 @@ def decode(payload: bytes) -> Batch:
 
 def points(batch: Batch) -> tuple[list[Point], dict[Refusal, int]]:
     """The good points of a batch, and how many were refused and why. A bad point does not cost its neighbours."""
-    good: list[Point] = []
+    good, refused = runs(batch)
+    return [point for run in good for point in run.points()], refused
+
+
+def runs(batch: Batch) -> tuple[list[Run], dict[Refusal, int]]:
+    """As `points`, but still by columns: what a store writes a hundred thousand of a second."""
+    good: list[Run] = []
     refused: dict[Refusal, int] = {}
-
-    def refuse(why: Refusal, count: int = 1) -> None:
-        refused[why] = refused.get(why, 0) + count
-
     for column in batch.columns:
         slugs = (column.room, column.device, column.role)
         if not all(_SLUG.fullmatch(slug) for slug in slugs) or not _METRIC.fullmatch(column.metric):
-            refuse(Refusal.TAG, len(column.times))
+            refused[Refusal.TAG] = refused.get(Refusal.TAG, 0) + len(column.times)
             continue
         series = Series(column.measurement, *slugs, column.metric)
-        kind = _kind(column.values[0]) if column.values else None
-        before = -1
-        for time_us, value in zip(accumulate(column.times, initial=batch.base_us), [None, *column.values], strict=True):
-            if value is None:
-                continue
-            if why := _fault(time_us, before, value, kind):
-                refuse(why)
-                continue
-            before = time_us
-            good.append(Point(series, time_us, value, column.simulated))
+        times = list(accumulate(column.times, initial=batch.base_us))[1:]
+        run = Run(series, column.simulated, times, column.values)
+        if times and not _faultless(column, times):
+            run = _without_faults(run, refused)
+        if run.times_us:
+            good.append(run)
     return good, refused
 
 
@@ -231,6 +243,36 @@ def _kind(value: object) -> type | None:
     if isinstance(value, int | float):
         return float
     return str if isinstance(value, str) else None
+
+
+def _faultless(column: Column, times_us: list[int]) -> bool:
+    """True if no point has a `_fault`, found by whole columns: nearly all columns are so, and this costs a tenth."""
+    if times_us[0] < _EARLIEST_US or times_us[-1] > _LATEST_US:
+        return False
+    if len(times_us) > 1 and min(column.times[1:]) < 1:
+        return False
+    kinds = set(map(type, column.values))
+    if kinds == {float}:
+        return all(map(math.isfinite, cast("list[float]", column.values)))
+    if kinds == {str}:
+        texts = cast("list[str]", column.values)
+        return max(map(len, texts)) <= MAX_TEXT and all(map(_TEXT.fullmatch, texts))
+    return kinds == {bool}
+
+
+def _without_faults(run: Run, refused: dict[Refusal, int]) -> Run:
+    """The good points of `run`; the others are counted in `refused`."""
+    kind = _kind(run.values[0])
+    good = Run(run.series, run.simulated, [], [])
+    before = -1
+    for time_us, value in zip(run.times_us, run.values, strict=True):
+        if why := _fault(time_us, before, value, kind):
+            refused[why] = refused.get(why, 0) + 1
+            continue
+        before = time_us
+        good.times_us.append(time_us)
+        good.values.append(value)
+    return good
 
 
 def _fault(time_us: int, before: int, value: object, kind: type | None) -> Refusal | None:
