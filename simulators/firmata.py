@@ -183,7 +183,7 @@ class FirmataBoard:
             if name in self._timers:
                 self._timers.pop(name).cancel()
         for pin in self.pins:
-            pin.mode = Mode.ANALOG if pin.analog is not None else Mode.OUTPUT if pin.modes else Mode.IGNORE
+            pin.mode = Mode.ANALOG if pin.analog is not None else Mode.OUTPUT if pin.modes else Mode.INPUT
             pin.state = 0
         self._analog_reported: set[int] = set()
         self._ports_reported: set[int] = set()
@@ -274,7 +274,7 @@ class FirmataBoard:
             high = bits >> number & 1
             if pin.mode is Mode.OUTPUT:
                 pin.state = high
-            elif pin.mode is Mode.INPUT and high:  # writing high to an input pulls it up, as on an AVR
+            elif pin.mode is Mode.INPUT and pin.modes and high:  # writing high to an input pulls it up, as on an AVR
                 pin.state = 1
 
     def _write_analog(self, number: int, value: int) -> None:

@@ -25,7 +25,6 @@ class Mode(IntEnum):
     I2C = 0x06
     PULLUP = 0x0B
     SONAR = 0x0C  # FirmataPlus
-    IGNORE = 0x7F
 
 
 class Sysex(IntEnum):

@@ -134,6 +134,30 @@ async def test_queries_are_answered_as_an_uno_answers() -> None:
         assert (await wire.until(b"\xf7")) == HELLO[3:]
 
 
+@pytest.mark.parametrize(
+    ("sent", "answered"),
+    [
+        pytest.param("f06d0df7", "f06e0d0100f7", id="a digital pin begins as an output"),
+        pytest.param("f06d0ef7", "f06e0e0200f7", id="an analog pin begins as an analog input"),
+        pytest.param("f06d00f7", "f06e000000f7", id="the serial port's pins are no outputs"),
+        pytest.param("f06d63f7", "f06e63f7", id="no such pin"),
+        pytest.param("f40903e94801f06d09f7", "f06e09034801f7", id="pwm"),
+        pytest.param("f4030bf06d03f7", "f06e030b01f7", id="pulled up"),
+        pytest.param("f40400901000f06d04f7", "f06e040001f7", id="high written to an input pulls it up"),
+        pytest.param("f40203f06d02f7", "f06e020100f7", id="no pwm on pin 2"),
+        pytest.param("f0700b5807400ef7f06f0b5a00f7f06d0bf7", "f06e0b045af7", id="servo"),
+        pytest.param("f41101f51101f06d11f7", "f06e110101f7", id="an analog pin as an output"),
+        pytest.param("f40d00f50d01f06d0df7", "f06e0d0000f7", id="an input is not written"),
+        pytest.param("f40903e97f00fff06d09f7", "f06e090100f7", id="reset"),
+    ],
+)
+async def test_it_answers_as_real_standardfirmata_did(sent: str, answered: str) -> None:
+    """Recorded from StandardFirmata 2.5.8 on a simulated ATmega328P."""
+    async with talking() as (_, wire):
+        wire.write(bytes.fromhex(sent))
+        assert (await wire.until(b"\xf7")).hex() == answered
+
+
 async def test_pin_state_says_mode_and_what_was_written() -> None:
     async with talking() as (board, wire):
         await told(board, wire, bytes([0xF4, 9, Mode.PWM, 0xE9, 0x48, 0x01]))
@@ -160,7 +184,7 @@ async def test_outputs_are_written_by_port_by_pin_and_by_extended_analog() -> No
 async def test_pins_that_cannot_do_it_stay_as_they_are() -> None:
     async with talking() as (board, wire):
         await told(board, wire, bytes([0xF4, 0, Mode.OUTPUT, 0xF4, 2, Mode.PWM, 0xF4, 99, Mode.OUTPUT, 0xF5, 99, 1]))
-        assert (board.pins[0].mode, board.pins[2].mode) == (Mode.IGNORE, Mode.OUTPUT)
+        assert (board.pins[0].mode, board.pins[2].mode) == (Mode.INPUT, Mode.OUTPUT)
         wire.write(bytes([0xF4, 2, 0x55]))
         assert await wire.until(b"\xf7") == messages.sysex(0x71, messages.text("Unknown pin mode"))
 
@@ -232,13 +256,12 @@ async def test_a_bad_wire_splits_halves_and_swallows_what_the_board_says() -> No
 async def test_pulling_the_cable_cuts_the_power(tmp_path: Path) -> None:
     link = tmp_path / "tty-robot"
     async with FirmataBoard(link=link) as board:
-        with serial.Serial(str(link), timeout=0.5) as port:
+        with serial.Serial(str(link), timeout=0.05) as port:
             port.write(bytes([0xF4, 13, 1]))
             await board.changes.until(lambda: board.boots == 1)
             port.write(bytes([0xF5, 13, 1]))
             await board.changes.until(lambda: board.pins[13].value == 1)
             board.unplug()
-            port.timeout = 0.05
             with pytest.raises(serial.SerialException):
                 [port.read(100) for _ in range(5)]  # what it had said may still be read
         assert board.pins[13].value == 0
