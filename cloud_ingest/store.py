@@ -1,0 +1,118 @@
+"""What the centre asks of a store, whichever it is, and which store a URL means."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from classroom_profiles.capability import Value
+from classroom_profiles.telemetry import Measurement, Run
+
+
+@dataclass(frozen=True, slots=True)
+class Portion:
+    """What one batch brings: checked points, and the school that its topic named."""
+
+    school: str
+    runs: Sequence[Run]
+
+    @property
+    def points(self) -> int:
+        return sum(len(run.times_us) for run in self.runs)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """The last value of one series of a room."""
+
+    measurement: Measurement
+    device: str
+    role: str
+    metric: str
+    value: Value
+    time_us: int
+    simulated: bool
+
+
+class StoreUnavailable(Exception):
+    """The store did not do it now: try the same again later. The text says what it answered, without secrets."""
+
+
+class WrongStore(ValueError):
+    """The URL or what it points to can never work: a person has to correct it."""
+
+
+class Store(Protocol):
+    """A place for points. The same series and time again is the same point: writing twice changes nothing."""
+
+    writers: int
+    """How many threads may `write` at a time."""
+    points_per_write: int
+    """How many points it likes in one write."""
+
+    def open(self, *, create: bool = True) -> None:
+        """Make it ready, or make sure that it still is; with `create`, make what is missing.
+
+        Raises StoreUnavailable, WrongStore.
+        """
+
+    def close(self) -> None: ...
+
+    def write(self, portions: Sequence[Portion]) -> list[int]:
+        """Store all of it durably; returns for each portion how many of its points the store will never take.
+
+        Raises StoreUnavailable; part of it may then be stored.
+        """
+
+    def latest(self, school: str, room: str, since_us: int = 0) -> list[Stored]:
+        """The last point of each series of a room, of those at or after `since_us`. Raises StoreUnavailable."""
+
+    def count(self, school: str, room: str | None = None, since_us: int = 0) -> int:
+        """How many distinct points a room, or a whole school, has. Raises StoreUnavailable."""
+
+
+def store_of(url: str) -> Store:
+    """The store at `url`, not opened yet.
+
+    `sqlite:///PATH`, `influx1://[user@]host[:port]/db`, `influx2+http(s)://host[:port]/org/bucket`.
+    Secrets come from LOPHOC_STORE_PASSWORD (1.x) and LOPHOC_STORE_TOKEN (2.x). Raises WrongStore.
+    """
+    parts = urlsplit(url)
+    if parts.password is not None:
+        raise WrongStore("a password does not belong in a store's URL: put it in LOPHOC_STORE_PASSWORD")
+    match parts.scheme:
+        case "sqlite":
+            path = unquote(parts.path[1:])
+            if parts.netloc or not path:
+                raise WrongStore("write sqlite:///PATH, such as sqlite:///store.sqlite or sqlite:////var/lib/x.sqlite")
+            from cloud_ingest.sqlite_store import SqliteStore
+
+            return SqliteStore(path)
+        case "influx1" | "influx1+http" | "influx1+https":
+            (database,) = _names(parts, "influx1://host:8086/DATABASE", 1)
+            from cloud_ingest.influx1_store import Influx1Store  # httpx is not loaded for the embedded store
+
+            return Influx1Store(_origin(parts), database, parts.username or "")
+        case "influx2+http" | "influx2+https":
+            org, bucket = _names(parts, "influx2+http://host:8086/ORG/BUCKET", 2)
+            from cloud_ingest.influx2_store import Influx2Store
+
+            return Influx2Store(_origin(parts), org, bucket)
+    raise WrongStore(f"'{parts.scheme}' is no store known here: sqlite, influx1, influx2+http or influx2+https")
+
+
+def _origin(parts: SplitResult) -> str:
+    try:
+        port = parts.port or 8086
+    except ValueError:
+        raise WrongStore("the store's port is a number from 1 to 65535") from None
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    return f"{'https' if parts.scheme.endswith('https') else 'http'}://{host}:{port}"
+
+
+def _names(parts: SplitResult, example: str, wanted: int) -> list[str]:
+    names = [unquote(name) for name in parts.path.strip("/").split("/")]
+    if not parts.hostname or len(names) != wanted or not all(re.fullmatch(r"[\w. -]{1,64}", name) for name in names):
+        raise WrongStore(f"write {example}; names have letters, digits, '_', '.', '-' and spaces")
+    return names
