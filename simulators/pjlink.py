@@ -108,7 +108,7 @@ class PjlinkProjector:
         """Raises OSError if the port is taken."""
         loop = asyncio.get_running_loop()
         for attempts_left in reversed(range(5)):
-            server = await asyncio.start_server(self._converse, self.host, self.port, limit=_LINE_MAX)
+            server = await asyncio.start_server(self._connected, self.host, self.port, limit=_LINE_MAX)
             port = server.sockets[0].getsockname()[1]
             try:
                 if self.set.pjlink_class == 2:
@@ -171,10 +171,12 @@ class PjlinkProjector:
                 self._tell(body, value)
         self._notified |= now
 
-    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
+    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.get_running_loop().create_task(self._converse(reader, writer), name="pjlink conversation")
         self._conversations.add(task)
+        task.add_done_callback(self._conversations.discard)
+
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         self.changes.tell()
         writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -184,7 +186,6 @@ class PjlinkProjector:
             ):
                 await self._answer_all(reader, writer)
         finally:
-            self._conversations.discard(task)
             self.connections -= 1
             writer.close()
             with contextlib.suppress(ConnectionError):
