@@ -199,13 +199,15 @@ def runs(batch: Batch) -> tuple[list[Run], dict[Refusal, int]]:
     refused: dict[Refusal, int] = {}
     for column in batch.columns:
         series = _series(column.measurement, column.room, column.device, column.role, column.metric)
+        if not column.times:
+            continue
         if series is None:
             refused[Refusal.TAG] = refused.get(Refusal.TAG, 0) + len(column.times)
             continue
         times = list(accumulate(column.times, initial=batch.base_us))
         del times[0]
         run = Run(series, column.simulated, times, column.values)
-        if times and not _faultless(column, times):
+        if not _faultless(column, times):
             run = _without_faults(run, refused)
         if run.times_us:
             good.append(run)
