@@ -92,10 +92,13 @@ class FirmataBoard:
         boot_s: float = 0.0,
         faults: Iterable[str] = (),
         pins: list[Pin] | None = None,
-        sonar: bool = False,
+        sonar: bool = True,
         slow_s: float = 3.0,
     ) -> None:
-        """`boot_s`: how long after opening the board is deaf and dumb (an Uno's bootloader: about 2 s)."""
+        """`boot_s`: how long after opening the board is deaf and dumb (an Uno's bootloader: about 2 s).
+
+        `sonar` False: nothing but what StandardFirmata has.
+        """
         self.firmware = firmware
         self.boot_s = boot_s
         self.pins = uno(sonar) if pins is None else pins

@@ -119,7 +119,7 @@ async def test_opening_the_port_resets_the_board_which_then_says_who_it_is() -> 
 
 
 async def test_queries_are_answered_as_an_uno_answers() -> None:
-    async with talking() as (_, wire):
+    async with talking(sonar=False) as (_, wire):
         wire.write(b"\xf0\x6b\xf7")
         pins = (await wire.until(b"\xf7"))[2:-1].split(b"\x7f")[:-1]
         assert len(pins) == 20
@@ -216,13 +216,13 @@ async def test_analog_channels_are_sampled_at_the_interval_asked_for() -> None:
 
 
 async def test_rangers_take_turns_where_the_firmware_has_them() -> None:
-    async with talking(sonar=True) as (board, wire):
+    async with talking() as (board, wire):
         board.sonar_cm = {7: 123, 9: 300}
         wire.write(bytes([0xF0, 0x62, 7, 8, 33, 0x48, 0x01, 0xF7, 0xF0, 0x62, 9, 10, 33, 0x48, 0x01, 0xF7]))
         assert await wire.until(b"\xf7") == bytes([0xF0, 0x63, 7, 123, 0, 0xF7])
         assert await wire.until(b"\xf7") == bytes([0xF0, 0x63, 9, 300 & 0x7F, 300 >> 7, 0xF7])
         assert board.pins[7].mode is Mode.SONAR
-    async with talking() as (_, wire):
+    async with talking(sonar=False) as (_, wire):
         wire.write(bytes([0xF0, 0x62, 7, 8, 33, 0x48, 0x01, 0xF7]))
         assert await wire.silence(0.1) == b""
 
@@ -291,7 +291,7 @@ def test_messages_are_the_same_however_the_bytes_arrive(data: bytes, random: Any
 @given(st.lists(st.binary(min_size=1, max_size=60), max_size=6))
 def test_a_board_that_was_sent_rubbish_still_resets_when_reopened(chunks: list[bytes]) -> None:
     async def run() -> None:
-        async with FirmataBoard(sonar=True) as board:
+        async with FirmataBoard() as board:
             async with opened(board.port) as wire:
                 await wire.until(b"\xf7")
                 for chunk in chunks:

@@ -257,6 +257,14 @@ async def test_it_hangs_up_an_idle_connection() -> None:
         await projector.changes.until(lambda: projector.connections == 0)
 
 
+async def test_hanging_up_ends_every_connection_and_takes_the_next() -> None:
+    async with PjlinkProjector() as projector, wire(projector) as (one, _), wire(projector) as (two, _):
+        await asyncio.gather(line(one), line(two))
+        projector.hang_up()
+        assert await one.read() == await two.read() == b""
+        assert (await ask(projector, "%1CLSS ?"))[1] == "%1CLSS=2"
+
+
 # --- faults ----------------------------------------------------------------------------------------------------------
 
 
