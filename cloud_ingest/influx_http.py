@@ -53,7 +53,7 @@ class InfluxQueries:
 
     def is_there(self) -> bool:
         """True if the database exists. Raises StoreUnavailable."""
-        return not self._ask("GET", influxql.is_there(), influxql.error_of)
+        return not self._ask("GET", influxql.is_there(self._database), influxql.error_of)
 
     def create_database(self) -> None:
         """Make sure that the database exists. Raises StoreUnavailable."""

@@ -28,9 +28,9 @@ def count(school: str, room: str | None, since_us: int) -> str:
     return f"SELECT {fields} {_from(school, room, since_us)}"
 
 
-def is_there() -> str:
-    """A question that costs nothing and fails if the database is missing."""
-    return "SHOW MEASUREMENTS LIMIT 1"
+def is_there(name: str) -> str:
+    """A question that costs nothing and fails if the database is missing (SHOW MEASUREMENTS would not)."""
+    return f"SHOW RETENTION POLICIES ON {_name(name)}"
 
 
 def create_database(name: str) -> str:
