@@ -11,6 +11,7 @@ from classroom_profiles.telemetry import Measurement
 from cloud_ingest.line_protocol import FIELDS
 from cloud_ingest.store import Stored
 
+_NAMES = frozenset(measurement.value for measurement in Measurement)
 _OURS = ", ".join(f'"{measurement.value}"' for measurement in Measurement)
 
 
@@ -39,10 +40,33 @@ def create_database(name: str) -> str:
 
 def latest_of(answer: object) -> list[Stored]:
     """The last points in the answer to `latest`. Raises NoAnswer."""
+    try:
+        return _latest_of(answer)
+    except (AttributeError, OverflowError, TypeError, ValueError) as wrong:
+        raise _no_answer(wrong) from wrong
+
+
+def count_of(answer: object) -> int:
+    """The number in the answer to `count`. Raises NoAnswer."""
+    try:
+        return sum(int(value) for _, _, row in _rows(answer) for name, value in row.items() if name != "time" and value)
+    except (AttributeError, OverflowError, TypeError, ValueError) as wrong:
+        raise _no_answer(wrong) from wrong
+
+
+def error_of(answer: object) -> str:
+    """What went wrong, in the store's words; empty if nothing did."""
+    match answer:
+        case {"error": str(error)} | {"results": [{"error": str(error)}, *_]}:
+            return error
+    return ""
+
+
+def _latest_of(answer: object) -> list[Stored]:
     found = []
     for name, tags, row in _rows(answer):
         value = _value(row)
-        if value is None or name not in set(Measurement):
+        if value is None:
             continue
         found.append(
             Stored(
@@ -58,17 +82,8 @@ def latest_of(answer: object) -> list[Stored]:
     return sorted(found, key=lambda s: (s.measurement, s.device, s.metric, s.role))
 
 
-def count_of(answer: object) -> int:
-    """The number in the answer to `count`. Raises NoAnswer."""
-    return sum(int(value) for _, _, row in _rows(answer) for name, value in row.items() if name != "time" and value)
-
-
-def error_of(answer: object) -> str:
-    """What went wrong, in the store's words; empty if nothing did."""
-    match answer:
-        case {"error": str(error)} | {"results": [{"error": str(error)}, *_]}:
-            return error
-    return ""
+def _no_answer(wrong: Exception) -> NoAnswer:
+    return wrong if isinstance(wrong, NoAnswer) else NoAnswer(f"not an answer to InfluxQL: {type(wrong).__name__}")
 
 
 def _rows(answer: object) -> Iterator[tuple[str, Mapping[str, Any], dict[str, Any]]]:
@@ -82,10 +97,10 @@ def _rows(answer: object) -> Iterator[tuple[str, Mapping[str, Any], dict[str, An
             raise NoAnswer("not an answer to InfluxQL")
     for series in cast("dict[str, Any]", result).get("series", []):
         match series:
-            case {"name": str(name), "columns": list(columns), "values": list(values)}:
+            case {"name": str(name), "columns": ["time", *_] as columns, "values": list(values)} if name in _NAMES:
                 for row in values:
-                    yield name, series.get("tags", {}), dict(zip(columns, row, strict=True))
-            case _:  # VictoriaMetrics answers every question with a list of databases that has no columns
+                    yield name, series.get("tags") or {}, dict(zip(columns, row, strict=True))
+            case _:  # VictoriaMetrics answers every question with a list of databases
                 raise NoAnswer("not an answer to InfluxQL; VictoriaMetrics does not speak it")
 
 

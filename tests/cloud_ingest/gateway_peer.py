@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
+from classroom_profiles.capability import Value
 from classroom_profiles.telemetry import Ack, Measurement, Point, Series, decode_ack, digest, encode
 from classroom_profiles.topics import Address
 
@@ -57,16 +58,22 @@ class Gateway:
                     sent[name] = now
                     self.send(waiting[name])
             with self._answered:
-                self._answered.wait_for(lambda: len(self.acks) > seen, 0.1)
+                if len(self.acks) == seen:
+                    self._answered.wait(0.1)
                 new, seen = self.acks[seen:], len(self.acks)
             for ack in new:
                 if waiting.pop(ack.batch, None) is not None:
                     found[ack.batch] = ack
         return found
 
+    def wait_answers(self, count: int, timeout_s: float = 30.0) -> None:
+        """Until so many acks came, counting copies."""
+        with self._answered:
+            assert self._answered.wait_for(lambda: len(self.acks) >= count, timeout_s), f"{len(self.acks)} acks"
+
     def _answer(self, _: Client, __: Any, message: MQTTMessage) -> None:
         with self._answered:
-            self.acks.append(decode_ack(message.payload))
+            self.acks.append(decode_ack(bytes(message.payload)))
             self._answered.notify_all()
 
     def _run(self) -> None:
@@ -95,7 +102,8 @@ def batch(number: int, size: int = 100, room: str = "a101") -> bytes:
         device = f"sensor-{place % 10}"
         time_us = BASE_US + number * 1_000_000 + place
         kind = place % 10
-        metric, value = [("co2_ppm", 400.0 + place), ("power", place % 20 < 10), ("state", f"step {place}")][kind % 3]
+        metric = ("co2_ppm", "power", "state")[kind % 3]
+        value: Value = (400.0 + place, place % 20 < 10, f"step {place}")[kind % 3]
         series = Series(Measurement.READING, room, device, "sensor", metric)
         points.append(Point(series, time_us, value, kind == 9))
     return encode("boot-1", True, number * size, number * size + size - 1, points)

@@ -1,7 +1,7 @@
 """Every store gives the same answers."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -45,7 +45,7 @@ def _opened(url: str) -> Iterator[Store]:
         store.close()
 
 
-def run(device: str, metric: str, values: dict[int, Value], *, room: str = "a101", simulated: bool = False) -> Run:
+def run(device: str, metric: str, values: Mapping[int, Value], *, room: str = "a101", simulated: bool = False) -> Run:
     return Run(Series(Measurement.READING, room, device, "sensor", metric), simulated, [*values], [*values.values()])
 
 
@@ -119,7 +119,7 @@ def test_the_first_and_last_times_are_stored(store: Store) -> None:
 
 
 slugs = st.sampled_from(["a101", "a102", "b-1", "0"])
-by_kind = {
+by_kind: dict[str, st.SearchStrategy[Value]] = {
     "number": st.floats(allow_nan=False, allow_infinity=False),
     "flag": st.booleans(),
     "text": st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=64),
@@ -130,7 +130,7 @@ by_kind = {
 def written(draw: st.DrawFn) -> Run:
     kind = draw(st.sampled_from([*by_kind]))
     times = draw(st.lists(st.integers(0, 20), min_size=1, max_size=5, unique=True).map(sorted))
-    values = draw(st.lists(by_kind[kind], min_size=len(times), max_size=len(times)))
+    values: list[Value] = draw(st.lists(by_kind[kind], min_size=len(times), max_size=len(times)))
     series = Series(draw(st.sampled_from(Measurement)), draw(slugs), draw(slugs), "sensor", f"a_{kind}")
     spread = [NOW + time * 1_800_000_000 for time in times]  # over several of SQLite's hours
     return Run(series, False, spread, values)
