@@ -74,26 +74,38 @@ class SqliteStore:
                 return
             connection = sqlite3.connect(self._path, timeout=10.0, isolation_level=None, check_same_thread=False)
             try:
-                self._prepare(connection)
+                self._prepare(connection, create=create)
             except BaseException:
                 connection.close()
                 raise
             self._connection = connection
 
-    def _prepare(self, connection: sqlite3.Connection) -> None:
+    def _prepare(self, connection: sqlite3.Connection, *, create: bool) -> None:
+        version, tables = self._what_it_is(connection)
+        if version not in (0, _VERSION):
+            raise WrongStore(f"{self._path} has version {version}; this lophoc knows {_VERSION}")
+        if version == 0 and tables:
+            raise WrongStore(f"{self._path} is the database of something else")
+        if version == 0 and not create:
+            raise StoreUnavailable(f"{self._path} is empty")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")  # NORMAL would lose acknowledged points in a power cut
+        connection.execute("PRAGMA cache_size = -32000")
+        if version == 0:
+            connection.executescript(f"BEGIN IMMEDIATE;{_SCHEMA}PRAGMA user_version = {_VERSION};COMMIT;")
+
+    def _what_it_is(self, connection: sqlite3.Connection) -> tuple[int, int]:
+        """Its version and how many tables it has, before anything is changed. Raises WrongStore."""
         try:
-            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("BEGIN")  # both of one moment: another process may be making the tables just now
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+            connection.execute("COMMIT")
         except sqlite3.DatabaseError as wrong:
             if wrong.sqlite_errorcode in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
                 raise WrongStore(f"{self._path} is not a SQLite file: {wrong}") from wrong
             raise
-        connection.execute("PRAGMA synchronous = FULL")  # NORMAL would lose acknowledged points in a power cut
-        connection.execute("PRAGMA cache_size = -32000")
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version not in (0, _VERSION):
-            raise WrongStore(f"{self._path} has version {version}; this lophoc knows {_VERSION}")
-        if version == 0:
-            connection.executescript(f"BEGIN IMMEDIATE;{_SCHEMA}PRAGMA user_version = {_VERSION};COMMIT;")
+        return int(version), int(tables)
 
     def close(self) -> None:
         with self._lock:

@@ -81,10 +81,26 @@ def test_a_newer_version_is_left_alone(tmp_path: Path) -> None:
         SqliteStore(str(path)).open()
 
 
+def test_a_database_of_something_else_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "theirs.sqlite"
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE marks (mark)")
+    connection.close()
+    before = path.read_bytes()
+    for create in (True, False):
+        with pytest.raises(WrongStore, match="something else"):
+            SqliteStore(str(path)).open(create=create)
+    assert path.read_bytes() == before
+
+
 def test_reading_creates_no_file(tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailable, match="there is no file"):
         SqliteStore(str(tmp_path / "store.sqlite")).open(create=False)
     assert list(tmp_path.iterdir()) == []
+    (tmp_path / "empty.sqlite").touch()
+    with pytest.raises(StoreUnavailable, match="is empty"):
+        SqliteStore(str(tmp_path / "empty.sqlite")).open(create=False)
+    assert (tmp_path / "empty.sqlite").stat().st_size == 0
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
