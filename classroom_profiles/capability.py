@@ -1,11 +1,13 @@
 """What a device can be told, as the state it shall have: capabilities, targets and commands."""
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
 Value = bool | int | float | str
 """What a metric can hold. A metric never changes its type."""
 
+_CHANNEL = re.compile(r"[a-z0-9_]{1,32}")
 LEVEL_TOLERANCE = 1.0
 """Two levels are the same within this many percent: dimmers round to 1/255 or 1/100."""
 
@@ -51,12 +53,12 @@ class Target:
     @classmethod
     def parse(cls, text: str) -> "Target":
         """`switch` or `switch.fan`. Raises WrongValue for an unknown or read-only capability."""
-        word, _, channel = text.partition(".")
+        word, dot, channel = text.partition(".")
         commandable = [c.value for c in Capability if c is not Capability.SENSOR]
         if word not in commandable:
             raise WrongValue(f"'{word}' cannot be set; one of: {', '.join(commandable)}")
-        if channel and not (channel.isascii() and channel.replace("_", "").isalnum() and channel.islower()):
-            raise WrongValue(f"channel '{channel}' must be lower-case letters, digits and '_', such as 'switch.fan'")
+        if dot and not _CHANNEL.fullmatch(channel):
+            raise WrongValue(f"channel '{channel}' must be 1 to 32 of a-z, 0-9 and '_', such as 'switch.fan'")
         return cls(Capability(word), channel)
 
 
@@ -83,7 +85,7 @@ class Command:
         """True if a device whose metric reads `value` is already where this command would bring it."""
         if value is None:
             return False
-        if self.target.capability is Capability.LEVEL and not isinstance(value, str):
+        if self.target.capability is Capability.LEVEL and not isinstance(value, bool | str):
             return abs(float(value) - float(self.value)) <= LEVEL_TOLERANCE
         return type(value) is type(self.value) and value == self.value
 
@@ -93,6 +95,8 @@ def _value(capability: Capability, value: object) -> Value:
         case Capability.POWER | Capability.SWITCH | Capability.CAMERA:
             if isinstance(value, bool):
                 return value
+            if value in ("on", "off"):
+                return value == "on"
             raise WrongValue(f"{capability} is true (on) or false (off), not {value!r}")
         case Capability.LEVEL:
             if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 100:

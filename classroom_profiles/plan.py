@@ -10,7 +10,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
-from classroom_profiles.capability import Command, Value
+from classroom_profiles.capability import Command, Target, Value, WrongValue
 from classroom_profiles.profile import Need, Profile, Step
 from classroom_profiles.reading import HealthState
 from classroom_profiles.role import Role
@@ -69,7 +69,11 @@ class Plan:
     """Required gaps: nothing moves."""
 
     def step(self, step_id: str) -> PlanStep:
-        return next(step for step in self.steps if step.id == step_id)
+        """Raises KeyError."""
+        for step in self.steps:
+            if step.id == step_id:
+                return step
+        raise KeyError(step_id)
 
 
 def plan(profile: Profile, room: Room, state: RoomState, without: Collection[str] = ()) -> Plan:
@@ -94,8 +98,8 @@ def plan(profile: Profile, room: Room, state: RoomState, without: Collection[str
             made.append(new.id)
             last_of_device[device.id] = new.id
             reached[device.id, new.command.target.metric] = new.command.value
-        if step.id:
-            ids_of_step[step.id] = tuple(made)
+        if step.id:  # a step that nothing took hands on what it waited for, so that the order around it stays
+            ids_of_step[step.id] = tuple(made) or _named(step, ids_of_step)
     return Plan(
         profile=profile.id,
         version=profile.version,
@@ -139,10 +143,10 @@ def _step(
     command = step.set.command
     metric = command.target.metric
     known = state.health.state not in (HealthState.UNREACHABLE, HealthState.FAULT)
-    now = reached.get((device.id, metric), state.values.get(metric) if known else None)
+    found = state.values.get(metric) if known else None
+    now = reached.get((device.id, metric), found)
     after = [last_of_device[device.id]] if device.id in last_of_device else []
-    for name in step.after:
-        after += [made for made in ids_of_step.get(name, ()) if made not in after]
+    after += [made for made in _named(step, ids_of_step) if made not in after]
     stem = f"{device.id}.{command.target}"
     again = sum(1 for other in before if other.device == device.id and other.command.target == command.target)
     already = command.holds(now)
@@ -151,10 +155,23 @@ def _step(
         device=device.id,
         role=device.role,
         command=command,
-        undo=None if already or now is None else Command(command.target, now),
+        undo=None if already or found is None else _undo(command.target, now),
         after=tuple(after),
         timeout_s=step.timeout_s,
         retries=step.retries,
         need=step.need,
         already=already,
     )
+
+
+def _named(step: Step, ids_of_step: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
+    """Ids of the plan's steps that came of those that `step` says it comes after."""
+    return tuple(dict.fromkeys(made for name in step.after for made in ids_of_step.get(name, ())))
+
+
+def _undo(target: Target, value: Value | None) -> Command | None:
+    """None if the device was in a state to which nothing can be told to go, such as an input without a name."""
+    try:
+        return Command.parse(str(target), value)
+    except WrongValue:
+        return None
