@@ -23,3 +23,10 @@ class Name(Model):
 
     vi: str = Field(min_length=1, max_length=80, description="Vietnamese")
     en: str = Field(min_length=1, max_length=80, description="English")
+
+
+class Sentence(Model):
+    """A sentence or two for people to read: Vietnamese first, English second."""
+
+    vi: str = Field(min_length=1, max_length=240, description="Vietnamese")
+    en: str = Field(min_length=1, max_length=240, description="English")

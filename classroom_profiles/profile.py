@@ -1,14 +1,15 @@
 """A lesson profile as a teacher or a school writes it: what each role of the room shall be."""
 
+from collections.abc import Collection, Sequence
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import Field, GetJsonSchemaHandler, model_serializer, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from classroom_profiles.capability import Capability, Command, WrongValue
-from classroom_profiles.model import Model, Name, Slug
+from classroom_profiles.model import Model, Name, Sentence, Slug
 from classroom_profiles.role import Role
 
 
@@ -98,22 +99,37 @@ class Profile(Model):
     id: Slug
     version: int = Field(1, ge=1, description="counts up with every published change")
     name: Name
-    description: Name
+    description: Sentence
     icon: Icon = Icon.OTHER
     preempts: Preempts = Field(Preempts.NO, description="for emergencies and for 'all off'")
     steps: Annotated[tuple[Step, ...], Field(min_length=1, max_length=200)]
 
     @model_validator(mode="after")
-    def _after_names_steps_above(self) -> "Profile":
-        seen: set[str] = set()
-        every = {step.id for step in self.steps if step.id}
-        for number, step in enumerate(self.steps, 1):
-            for name in step.after:
-                if name not in seen:
-                    why = "is written below it; move it up" if name in every else "is no step's id"
-                    raise ValueError(f"step {number} ({step.role}) comes after '{name}', which {why}")
-            if step.id in seen:
-                raise ValueError(f"two steps have the id '{step.id}'")
-            if step.id:
-                seen.add(step.id)
+    def _after_names_steps_above(self) -> Self:
+        if wrong := misordered([(step.id, step.after) for step in self.steps]):
+            raise ValueError("; ".join(f"steps[{number}].{field}: {message}" for number, field, message in wrong))
         return self
+
+
+def misordered(steps: Sequence[tuple[object, Sequence[object]]]) -> list[tuple[int, str, str]]:
+    """What is wrong in the ids of steps and in the ids that each comes after: number of the step, field, message."""
+    wrong: list[tuple[int, str, str]] = []
+    every = [step_id for step_id, _ in steps if isinstance(step_id, str)]
+    above: set[str] = set()
+    for number, (step_id, after) in enumerate(steps):
+        for name in after:
+            if not isinstance(name, str) or name in above:
+                continue
+            if name in every:
+                wrong.append((number, "after", f"step '{name}' is not written above this one; move it up"))
+            else:
+                wrong.append((number, "after", f"no step has the id '{name}'{_one_of(above)}"))
+        if isinstance(step_id, str):
+            if step_id in above:
+                wrong.append((number, "id", f"another step has the id '{step_id}' already"))
+            above.add(step_id)
+    return wrong
+
+
+def _one_of(ids: Collection[str]) -> str:
+    return f"; ids above it: {', '.join(sorted(ids))}" if ids else "; no step above it has an id"

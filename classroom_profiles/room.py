@@ -1,11 +1,13 @@
 """A room as a technician writes it down: its devices, what each is for, and what a button does."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
 from classroom_profiles.capability import Command
 from classroom_profiles.model import Model, Name, Slug
+from classroom_profiles.problem import Loc, did_you_mean, field_name
 from classroom_profiles.profile import Setting
 from classroom_profiles.role import ROLE_NAMES, Role
 
@@ -24,12 +26,23 @@ class Device(Model):
         return self.name or ROLE_NAMES[self.role]
 
 
+_FLAGS = ("power", "switch", "camera")
+"""Metrics that are the state of a capability which is on or off."""
+
+
 class When(Model):
     """A reading that sets a trigger off, at the moment it becomes true."""
 
     device: Slug = Field(description="the device that is read")
     metric: str = Field(pattern=r"^[a-z][a-z0-9_]{0,47}$", description="such as 'switch' or 'action'")
     equals: bool | float | str = Field(description="the value it must come to have")
+
+    @model_validator(mode="after")
+    def _of_the_metrics_type(self) -> Self:
+        """A text would never equal a flag, and the trigger would be silent for ever."""
+        if (self.metric in _FLAGS or self.metric.startswith("switch_")) and not isinstance(self.equals, bool):
+            raise ValueError(f"'{self.metric}' is read as true or false; give 'equals: true' or 'equals: false'")
+        return self
 
 
 class Then(Model):
@@ -68,6 +81,14 @@ class Room(Model):
     devices: Annotated[tuple[Device, ...], Field(min_length=1, max_length=256)]
     triggers: tuple[Trigger, ...] = ()
 
+    @model_validator(mode="after")
+    def _names_agree(self) -> Self:
+        ids = [device.id for device in self.devices]
+        wrong = misnamed(ids, [(trigger.when.device, trigger.then.device) for trigger in self.triggers])
+        if wrong:
+            raise ValueError("; ".join(f"{field_name(loc)}: {message}" for loc, message in wrong))
+        return self
+
     @property
     def gateway_id(self) -> str:
         return self.gateway or self.room
@@ -78,3 +99,21 @@ class Room(Model):
     def having(self, role: Role) -> tuple[Device, ...]:
         """The devices of a role, in the order written."""
         return tuple(device for device in self.devices if device.role is role)
+
+
+def misnamed(devices: Sequence[object], triggers: Sequence[tuple[object, object]]) -> list[tuple[Loc, str]]:
+    """What is wrong in the ids of devices, and in those that each trigger reads and sets: where, and a message."""
+    wrong: list[tuple[Loc, str]] = []
+    first: dict[str, int] = {}
+    for number, device in enumerate(devices):
+        if not isinstance(device, str):
+            continue
+        if device in first:
+            wrong.append((("devices", number, "id"), f"devices[{first[device]}] has the id '{device}' already"))
+        first.setdefault(device, number)
+    for number, (read, told) in enumerate(triggers):
+        for part, device in (("when", read), ("then", told)):
+            if isinstance(device, str) and device not in first:
+                message = f"the room has no device '{device}'{did_you_mean(device, first)}"
+                wrong.append((("triggers", number, part, "device"), message))
+    return wrong
