@@ -111,7 +111,8 @@ def _model(tree: Tree, model: type[ModelT], problems: Iterable[Problem]) -> Mode
     try:
         made = model.model_validate(tree.value)
     except ValidationError as wrong:
-        said = plain_words.problems(tree, wrong, model)
+        unread = {(problem.line, problem.column) for problem in tree.problems}
+        said = [p for p in plain_words.problems(tree, wrong, model) if (p.line, p.column) not in unread]
         # what a model says of itself as a whole has been said above, with its place
         every += [problem for problem in said if problem.field or not every]
     else:
@@ -122,10 +123,8 @@ def _model(tree: Tree, model: type[ModelT], problems: Iterable[Problem]) -> Mode
 
 def _steps_out_of_order(tree: Tree) -> list[Problem]:
     steps = [_mapping(step) for step in _list(tree.value.get("steps"))]
-    found = []
-    for number, field, message in misordered([(step.get("id"), _list(step.get("after"))) for step in steps]):
-        found.append(tree.problem(("steps", number, field), message))
-    return found
+    named = [(step.get("id"), _list(step.get("after"))) for step in steps]
+    return [tree.problem(loc, message) for loc, message in misordered(named)]
 
 
 def _names_apart(tree: Tree) -> list[Problem]:

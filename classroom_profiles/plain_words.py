@@ -26,15 +26,14 @@ _TYPES = {
     "bool_parsing": "true or false",
     "int_type": "a whole number",
     "int_parsing": "a whole number",
-    "int_from_float": "a whole number",
     "float_type": "a number",
     "float_parsing": "a number",
     "finite_number": "a number that is finite",
     "dict_type": "a mapping ('field: value' lines)",
     "mapping_type": "a mapping ('field: value' lines)",
-    "list_type": "a list ('- ' lines)",
-    "tuple_type": "a list ('- ' lines)",
-    "set_type": "a list ('- ' lines)",
+    "list_type": "a list ('- ' lines, or [a, b])",
+    "tuple_type": "a list ('- ' lines, or [a, b])",
+    "set_type": "a list ('- ' lines, or [a, b])",
     "path_type": "a path",
     "none_required": "left out",
 }
@@ -47,6 +46,8 @@ def problems(tree: Tree, error: ValidationError, model: type[BaseModel], under: 
     for one in sorted(error.errors(include_url=False), key=lambda one: one["type"] != "extra_forbidden"):
         loc, real = (*under, *one["loc"]), _real(tree, one["loc"], under)
         kind = one["type"]
+        if kind == "too_short" and len(one["input"]) >= one["ctx"]["min_length"]:
+            continue  # so pydantic counts entries that are wrong, each of which it names too
         if kind == "missing":
             real = (*real, loc[-1])
             if real in renamed:
@@ -86,7 +87,7 @@ def _message(kind: str, one: Any, loc: Loc, model: type[BaseModel]) -> str:
     match kind:
         case "missing":
             described = next((f.description for f in _infos(model, one["loc"]) if f.description), None)
-            return "missing" + (f": {described}" if described else "")
+            return "missing" + (f" ({described})" if described else "")
         case "extra_forbidden":
             return f"unknown field {shown(name)}{did_you_mean(name, _fields(model, one['loc'][:-1]))}"
         case "enum" | "literal_error":
@@ -118,6 +119,10 @@ def _message(kind: str, one: Any, loc: Loc, model: type[BaseModel]) -> str:
         case "model_type" | "model_attributes_type" | "dataclass_type":
             fields = ", ".join(_fields(model, one["loc"]))
             return f"must be a mapping{f' with {fields}' if fields else ''}, not {_kind(value)}"
+        case "int_from_float":
+            return f"must be a whole number{not_that}"
+        case "string_type" if isinstance(value, bool | int | float):
+            return f"must be a text, not {_kind(value)}; put it in quotes"
         case _ if kind in _TYPES:
             return f"must be {_TYPES[kind]}, not {_kind(value)}"
         case _:

@@ -10,6 +10,7 @@ from pydantic_core import CoreSchema
 
 from classroom_profiles.capability import Capability, Command, WrongValue
 from classroom_profiles.model import Model, Name, Sentence, Slug
+from classroom_profiles.problem import Loc, field_name
 from classroom_profiles.role import Role
 
 
@@ -64,8 +65,8 @@ class Step(Model):
     """One role brought to one state. Steps on one device run in the order written, others at the same time."""
 
     id: Slug | None = Field(None, description="needed only where another step names this one in 'after'")
-    role: Role
-    set: Setting
+    role: Role = Field(description="what is set; every device of that role takes the step")
+    set: Setting = Field(description="one target and its value, such as {power: true} or {level: 30}")
     need: Need = Field(Need.OPTIONAL, description="whether the lesson can be held without it")
     after: tuple[Slug, ...] = Field((), description="ids of steps written above that must be done first")
     timeout_s: float = Field(20.0, gt=0, le=600, description="how long the device may take to confirm, seconds")
@@ -96,37 +97,39 @@ class Preempts(StrEnum):
 class Profile(Model):
     """What a lesson does to a room."""
 
-    id: Slug
+    id: Slug = Field(description="how panels, buttons and telemetry name it, such as 'exam'")
     version: int = Field(1, ge=1, description="counts up with every published change")
-    name: Name
-    description: Sentence
-    icon: Icon = Icon.OTHER
+    name: Name = Field(description="what the panel's tile says, {vi: ..., en: ...}")
+    description: Sentence = Field(description="what it does to the room, {vi: ..., en: ...}")
+    icon: Icon = Field(Icon.OTHER, description="the picture on the panel's tile")
     preempts: Preempts = Field(Preempts.NO, description="for emergencies and for 'all off'")
-    steps: Annotated[tuple[Step, ...], Field(min_length=1, max_length=200)]
+    steps: Annotated[tuple[Step, ...], Field(min_length=1, max_length=200, description="what each role shall be")]
 
     @model_validator(mode="after")
     def _after_names_steps_above(self) -> Self:
         if wrong := misordered([(step.id, step.after) for step in self.steps]):
-            raise ValueError("; ".join(f"steps[{number}].{field}: {message}" for number, field, message in wrong))
+            raise ValueError("; ".join(f"{field_name(loc)}: {message}" for loc, message in wrong))
         return self
 
 
-def misordered(steps: Sequence[tuple[object, Sequence[object]]]) -> list[tuple[int, str, str]]:
-    """What is wrong in the ids of steps and in the ids that each comes after: number of the step, field, message."""
-    wrong: list[tuple[int, str, str]] = []
+def misordered(steps: Sequence[tuple[object, Sequence[object]]]) -> list[tuple[Loc, str]]:
+    """What is wrong in the ids of steps and in the ids that each comes after: where, and a message."""
+    wrong: list[tuple[Loc, str]] = []
     every = [step_id for step_id, _ in steps if isinstance(step_id, str)]
     above: set[str] = set()
     for number, (step_id, after) in enumerate(steps):
-        for name in after:
+        for place, name in enumerate(after):
             if not isinstance(name, str) or name in above:
                 continue
             if name in every:
-                wrong.append((number, "after", f"step '{name}' is not written above this one; move it up"))
+                wrong.append(
+                    (("steps", number, "after", place), f"step '{name}' is not written above this one; move it up")
+                )
             else:
-                wrong.append((number, "after", f"no step has the id '{name}'{_one_of(above)}"))
+                wrong.append((("steps", number, "after", place), f"no step has the id '{name}'{_one_of(above)}"))
         if isinstance(step_id, str):
             if step_id in above:
-                wrong.append((number, "id", f"another step has the id '{step_id}' already"))
+                wrong.append((("steps", number, "id"), f"another step has the id '{step_id}' already"))
             above.add(step_id)
     return wrong
 

@@ -66,8 +66,8 @@ class Then(Model):
 class Trigger(Model):
     """A wall button or a sensor that does something by itself, without network."""
 
-    when: When
-    then: Then
+    when: When = Field(description="the reading that sets it off")
+    then: Then = Field(description="what it does")
 
 
 class Room(Model):
@@ -76,10 +76,10 @@ class Room(Model):
     school: Slug = Field(description="the school's id, the same in all its rooms")
     room: Slug = Field(description="the room's id, unique in the school")
     gateway: Slug | None = Field(None, description="the gateway's id; the room's id where left out")
-    name: Name
+    name: Name = Field(description="what people call the room, {vi: ..., en: ...}")
     open_view: bool = Field(True, description="anyone in the building may see the room's state without a PIN")
-    devices: Annotated[tuple[Device, ...], Field(min_length=1, max_length=256)]
-    triggers: tuple[Trigger, ...] = ()
+    devices: Annotated[tuple[Device, ...], Field(min_length=1, max_length=256, description="everything in the room")]
+    triggers: tuple[Trigger, ...] = Field((), description="what buttons and sensors do by themselves")
 
     @model_validator(mode="after")
     def _names_agree(self) -> Self:
@@ -113,7 +113,7 @@ def misnamed(devices: Sequence[object], triggers: Sequence[tuple[object, object]
         first.setdefault(device, number)
     for number, (read, told) in enumerate(triggers):
         for part, device in (("when", read), ("then", told)):
-            if isinstance(device, str) and device not in first:
+            if isinstance(device, str) and first and device not in first:
                 message = f"the room has no device '{device}'{did_you_mean(device, first)}"
                 wrong.append((("triggers", number, part, "device"), message))
     return wrong

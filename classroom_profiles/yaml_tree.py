@@ -4,6 +4,7 @@ PyYAML reads YAML 1.1, where `action: on` means true, `22:15` means 1335 and `20
 that is what someone writes a room for, so only the core schema of YAML 1.2.2 (section 10.3) is taken.
 """
 
+import codecs
 import re
 from bisect import bisect_right
 from collections.abc import Mapping
@@ -74,8 +75,9 @@ def parse(content: bytes, file: str) -> Tree:
 
 
 def _text(content: bytes, file: str) -> str:
+    content = content.removeprefix(codecs.BOM_UTF8)
     try:
-        text = content.decode("utf-8-sig")
+        text = content.decode()
     except UnicodeDecodeError as wrong:
         before = content[: wrong.start].decode("utf-8", "replace")
         line, column = _place_after(before)
@@ -124,7 +126,7 @@ def _compose(text: str, file: str) -> yaml.Node | None:
             raise DocumentError([Problem(file, *deep, "", f"nested more than {MAX_DEPTH} deep")])
         found: yaml.Node | None = yaml.compose(text, Loader=_Core)
     except yaml.MarkedYAMLError as wrong:
-        raise DocumentError([_syntax(wrong, file)]) from None
+        raise DocumentError([_syntax(wrong, text, file)]) from None
     except yaml.YAMLError as wrong:
         raise DocumentError([Problem(file, 1, 1, "", f"is not YAML: {_one_line(wrong)}")]) from None
     return found
@@ -144,21 +146,24 @@ def _too_deep(text: str) -> Place | None:
 
 
 _SYNTAX = [
-    (r"tab|'\\t'", "a tab; indent with spaces"),
     (r"unexpected end of stream|end of stream.*quot|quoted scalar", "a quote that is opened here is not closed"),
     (r"mapping values are not allowed", "a ':' that cannot be here; check the indentation, or put the text in quotes"),
     (r"could not find expected ':'", "a line without 'field: value'; check the lines above it"),
     (r"(undefined|undeclared) alias", "'*name' repeats what '&name' marked above, and nothing did"),
     (r"expected a single document|expected '<document start>'", "a second document; a file has one"),
     (r"cannot start any token", "a text that begins with this character needs quotes"),
-    (r"did not find expected key|expected <block end>|block mapping", "the indentation is not that of the lines above"),
-    (r"'-' indicator|block collection|block sequence", "the '-' is not indented like those above"),
+    (
+        r"expected key|'-' indicator|<block end>|block (mapping|collection|sequence)",
+        "not indented like the lines above",
+    ),
     (r"',' or '\]'|',' or '\}'|flow", "a '[' or '{' is not closed, or a ',' is missing"),
 ]
 
 
-def _syntax(wrong: yaml.MarkedYAMLError, file: str) -> Problem:
+def _syntax(wrong: yaml.MarkedYAMLError, text: str, file: str) -> Problem:
     mark = wrong.problem_mark or wrong.context_mark
+    if mark is not None and text[mark.index : mark.index + 1] == "\t":
+        return Problem(file, mark.line + 1, mark.column + 1, "", "a tab; indent with spaces")
     said = f"{wrong.context or ''} {wrong.problem or ''}"
     message = next((words for pattern, words in _SYNTAX if re.search(pattern, said)), f"is not YAML: {said.strip()}")
     if "quote" in message and wrong.context_mark is not None:
@@ -189,6 +194,9 @@ class _Writing:
         if len(loc) > MAX_DEPTH:
             raise DocumentError([self._problem(node, loc[:3], "an anchor that repeats itself, or nested too deeply")])
         self.places[loc] = _place(node)
+        if isinstance(node, yaml.CollectionNode) and node.tag not in (f"{_TAG}map", f"{_TAG}seq"):
+            self.problems.append(self._problem(node, loc, f"tag {shown(node.tag.replace(_TAG, '!!'))}: not used here"))
+            return None
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, loc)
         if isinstance(node, yaml.SequenceNode):
@@ -231,7 +239,9 @@ class _Writing:
             self.problems.append(self._problem(node, loc, f"{shown(text)} is not what its tag '!!{word}' says"))
             return None
         message = (
-            "a number of far too many digits" if word in ("int", "float") else f"tag {shown(node.tag)}: not used here"
+            "a number of far too many digits"
+            if word in ("int", "float")
+            else f"tag {shown(node.tag.replace(_TAG, '!!'))}: not used here"
         )
         self.problems.append(self._problem(node, loc, message))
         return None
