@@ -97,7 +97,8 @@ def plan(profile: Profile, room: Room, state: RoomState, without: Collection[str
             steps.append(new)
             made.append(new.id)
             last_of_device[device.id] = new.id
-            reached[device.id, new.command.target.metric] = new.command.value
+            if not new.already:
+                reached[device.id, new.command.target.metric] = new.command.value
         if step.id:  # a step that nothing took hands on what it waited for, so that the order around it stays
             ids_of_step[step.id] = tuple(made) or _named(step, ids_of_step)
     return Plan(
