@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from itertools import accumulate
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
 import msgspec
 
@@ -114,13 +114,16 @@ class Refusal(StrEnum):
     STORE = "store"
 
 
+_Count = Annotated[int, msgspec.Meta(ge=0)]
+
+
 class Ack(msgspec.Struct, frozen=True, omit_defaults=True):
     """The centre's word on one batch, as JSON: the store has confirmed all of it but what is refused."""
 
     batch: str
     """`digest` of the batch's bytes."""
-    stored: int
-    refused: dict[str, int] = {}
+    stored: _Count
+    refused: dict[str, _Count] = {}
     """Refusal to number of points."""
     unreadable: str = ""
     """Why the whole batch could not be read; the gateway sets it aside and does not send it again."""
@@ -180,6 +183,8 @@ def decode(payload: bytes) -> Batch:
         raise Unreadable(f"version {batch.version}; this centre reads {VERSION}")
     if not _BOOT.fullmatch(batch.boot):
         raise Unreadable("boot id is not 1 to 36 letters, digits and hyphens")
+    if not 0 <= batch.first_seq <= batch.last_seq:
+        raise Unreadable("its sequence numbers do not count up from 0")
     if sum(len(column.times) for column in batch.columns) > MAX_POINTS:
         raise Unreadable(f"more than {MAX_POINTS} points")
     if any(len(column.times) != len(column.values) for column in batch.columns):
