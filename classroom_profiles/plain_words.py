@@ -89,6 +89,8 @@ def _message(kind: str, one: Any, loc: Loc, model: type[BaseModel]) -> str:
             described = next((f.description for f in _infos(model, one["loc"]) if f.description), None)
             return "missing" + (f" ({described})" if described else "")
         case "extra_forbidden":
+            if value is None and not name.isidentifier():
+                return f"unknown field {shown(name)}; a text with a ',' in it needs quotes"
             return f"unknown field {shown(name)}{did_you_mean(name, _fields(model, one['loc'][:-1]))}"
         case "enum" | "literal_error":
             choices = re.findall(r"'([^']*)'", context["expected"])

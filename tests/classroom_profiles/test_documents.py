@@ -322,6 +322,34 @@ def test_the_samples_have_no_field_that_the_schema_does_not_know() -> None:
         assert all(set(device) <= set(known["$defs"]["Device"]["properties"]) for device in written["devices"])
 
 
+def _examples(page: str) -> str:
+    """The first YAML block of a page in docs/."""
+    text = (Path(__file__).parents[2] / "docs" / page).read_text(encoding="utf-8")
+    return text.partition("```yaml\n")[2].partition("```")[0]
+
+
+def test_the_examples_in_the_pages_are_right(tmp_path: Path) -> None:
+    (tmp_path / "room.yaml").write_text(_examples("rooms.md"), encoding="utf-8")
+    assert check_room(tmp_path / "room.yaml", profiles=BUILTIN).room == "a101"
+    (tmp_path / "profile.yaml").write_text(_examples("profiles.md"), encoding="utf-8")
+    assert load_profile(tmp_path / "profile.yaml").id == "quiet-reading"
+
+
+def test_the_pages_name_every_role_and_every_built_in_profile() -> None:
+    docs = Path(__file__).parents[2] / "docs"
+    rooms, profiles = (docs / "rooms.md").read_text(), (docs / "profiles.md").read_text()
+    assert all(f"`{role}`" in rooms for role in Role)
+    assert all(f"| `{name}` |" in profiles for name in BUILTIN)
+
+
+@pytest.mark.parametrize("name", sample_rooms())
+def test_a_room_written_out_again_is_the_same(name: str, tmp_path: Path) -> None:
+    room = load_room(sample_rooms()[name])
+    written = yaml.safe_dump(room.model_dump(mode="json", exclude_none=True), allow_unicode=True, sort_keys=False)
+    (tmp_path / "room.yaml").write_text(written, encoding="utf-8")
+    assert load_room(tmp_path / "room.yaml") == room
+
+
 _WORDS = st.sampled_from(
     ["id", "name", "vi", "en", "steps", "role", "set", "devices", "driver", "options", "triggers", "when", "then"]
 )
