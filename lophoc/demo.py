@@ -15,8 +15,8 @@ from typing import Any
 
 import click
 import yaml
-from classroom_profiles.documents import load_room, sample_rooms
 
+from classroom_profiles.documents import load_room, sample_rooms
 from classroom_profiles.room import Device, Room
 from lophoc.broker import start_broker
 from lophoc.check import Outcome, run_lesson

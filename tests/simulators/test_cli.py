@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from simulators.cli import sim
-from tests.simulators.mosquitto import Mosquitto
+from tests.servers import Mosquitto
 
 NAMES = ["firmata", "mqtt-devices", "pjlink", "projector-serial"]
 
@@ -92,7 +92,7 @@ async def test_mqtt_devices_run_from_a_room_file(tmp_path: Path) -> None:
         "school: s\nroom: r\nname: {vi: P, en: R}\n"
         "devices: [{id: fan, role: ventilation, driver: mqtt-devices, options: {dialect: tasmota, topic: fan}}]\n"
     )
-    async with Mosquitto(tmp_path) as mosquitto:
+    with Mosquitto(tmp_path) as mosquitto:
         arguments = ("mqtt-devices", "--broker", mosquitto.url, "--room", str(file), "--period", "1")
         async with process(*arguments, "--fault", "fan=silent") as (running, address):
             assert address == mosquitto.url

@@ -17,7 +17,7 @@ from simulators.faults import UnknownFault
 from simulators.mqtt_devices import MqttDevices, NoBroker, broker
 from simulators.mqtt_dialects import DIALECTS
 from simulators.mqtt_things import Thing
-from tests.simulators.mosquitto import Mosquitto
+from tests.servers import Mosquitto
 
 
 def room(*devices: dict[str, Any]) -> Room:
@@ -112,12 +112,12 @@ async def listening(mosquitto: Mosquitto) -> AsyncIterator[Listener]:
 async def playing(
     directory: Path, *devices: dict[str, Any], **options: Any
 ) -> AsyncIterator[tuple[MqttDevices, Listener]]:
-    async with (
-        Mosquitto(directory) as mosquitto,
-        listening(mosquitto) as listener,
-        MqttDevices(mosquitto.url, room(*devices), **options) as played,
-    ):
-        yield played, listener
+    with Mosquitto(directory) as mosquitto:
+        async with (
+            listening(mosquitto) as listener,
+            MqttDevices(mosquitto.url, room(*devices), **options) as played,
+        ):
+            yield played, listener
 
 
 # --- dialects --------------------------------------------------------------------------------------------------------
@@ -193,9 +193,8 @@ async def test_plain_devices_use_the_topics_they_are_given(tmp_path: Path) -> No
         assert (played.devices["dim"].on, played.devices["dim"].level) == (False, 60)
 
 
-async def test_state_and_availability_are_there_for_who_comes_later(tmp_path: Path) -> None:
+async def test_state_and_availability_are_there_for_who_comes_later(mosquitto: Mosquitto) -> None:
     async with (
-        Mosquitto(tmp_path) as mosquitto,
         MqttDevices(mosquitto.url, room(LIGHTS, AIR, RELAY, SCREEN)),
         listening(mosquitto) as late,
     ):
@@ -218,12 +217,12 @@ async def test_a_lost_connection_is_told_by_the_will_and_comes_back(tmp_path: Pa
         assert [text for topic, text in heard.all if topic == "a/screen/up"] == ["online"]
 
 
-async def test_they_come_back_after_the_broker_did_and_remember(tmp_path: Path) -> None:
-    async with Mosquitto(tmp_path) as mosquitto, MqttDevices(mosquitto.url, room(LIGHTS, AIR)) as played:
+async def test_they_come_back_after_the_broker_did_and_remember(mosquitto: Mosquitto) -> None:
+    async with MqttDevices(mosquitto.url, room(LIGHTS, AIR)) as played:
         played.devices["lights"].set_on(True)
-        await mosquitto.stop()
+        mosquitto.stop()
         await played.changes.until(lambda: not played.connected)
-        await mosquitto.start()
+        mosquitto.start()
         await played.changes.until(lambda: played.connected)
         async with listening(mosquitto) as heard:
             await heard.until("tele/lights/LWT", "Online")
@@ -231,8 +230,8 @@ async def test_they_come_back_after_the_broker_did_and_remember(tmp_path: Path) 
             await heard.until("stat/lights/POWER", "ON")
 
 
-async def test_stopping_says_goodbye(tmp_path: Path) -> None:
-    async with Mosquitto(tmp_path) as mosquitto, listening(mosquitto) as heard:
+async def test_stopping_says_goodbye(mosquitto: Mosquitto) -> None:
+    async with listening(mosquitto) as heard:
         async with MqttDevices(mosquitto.url, room(LIGHTS, AIR, RELAY, SCREEN)):
             await heard.until("tele/lights/LWT", "Online")
         await heard.until("tele/lights/LWT", "Offline")

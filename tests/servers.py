@@ -1,0 +1,150 @@
+"""The real servers that tests talk to, each on a loopback port of its own, that a test can stop and start again."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Self
+
+import httpx
+import pytest
+
+_PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
+_READY_S = 20.0
+_STOPPED_S = 30.0
+
+
+class Mosquitto:
+    """A broker without persistence, as the demo's: what it has not delivered is lost when it stops."""
+
+    def __init__(self, directory: Path) -> None:
+        self.port = free_port()
+        self.url = f"mqtt://127.0.0.1:{self.port}"
+        config = directory / f"mosquitto-{self.port}.conf"
+        config.write_text(
+            f"listener {self.port} 127.0.0.1\nallow_anonymous true\nset_tcp_nodelay true\npersistence false\n"
+        )
+        self._server = _Server([_program("mosquitto"), "-c", str(config)], config.with_suffix(".log"))
+
+    def start(self) -> None:
+        self._server.start(lambda: _listens(self.port))
+
+    def stop(self) -> None:
+        self._server.stop(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """As a power cut would."""
+        self._server.stop(signal.SIGKILL)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
+
+class InfluxDB:
+    """InfluxDB 1.6.7 from Debian; each test makes databases of its own in it."""
+
+    def __init__(self, directory: Path) -> None:
+        self.port = free_port()
+        self.address = f"127.0.0.1:{self.port}"
+        config = directory / "influxdb.conf"
+        config.write_text(
+            f"""\
+reporting-disabled = true
+bind-address = "127.0.0.1:{free_port()}"
+[meta]
+dir = "{directory / "meta"}"
+[data]
+dir = "{directory / "data"}"
+wal-dir = "{directory / "wal"}"
+index-version = "tsi1"
+[http]
+bind-address = "{self.address}"
+log-enabled = false
+"""
+        )
+        self._server = _Server([_program("influxd"), "-config", str(config)], directory / "influxd.log")
+
+    def start(self) -> None:
+        self._server.start(self._answers)
+
+    def stop(self) -> None:
+        self._server.stop(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """As a power cut would."""
+        self._server.stop(signal.SIGKILL)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
+    def _answers(self) -> bool:
+        try:
+            return httpx.get(f"http://{self.address}/ping", trust_env=False, timeout=2.0).status_code == 204
+        except httpx.HTTPError:
+            return False
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class _Server:
+    def __init__(self, command: list[str], log: Path) -> None:
+        self._command, self._log = command, log
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self, ready: Callable[[], bool]) -> None:
+        assert self._process is None, "it runs already"
+        with self._log.open("ab") as out:
+            self._process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+        until = time.monotonic() + _READY_S
+        while not ready():
+            said = self._log.read_text(errors="replace")[-2000:]
+            assert self._process.poll() is None, f"{self._command[0]} stopped: {said}"
+            assert time.monotonic() < until, f"{self._command[0]} is not ready after {_READY_S:.0f} s: {said}"
+            time.sleep(0.02)
+
+    def stop(self, number: signal.Signals) -> None:
+        """Idempotent. Asked again and again: Mosquitto forgets a signal that comes just after it began to listen."""
+        if self._process is None:
+            return
+        until = time.monotonic() + _STOPPED_S
+        while True:
+            self._process.send_signal(number)
+            try:
+                self._process.wait(1.0)
+                break
+            except subprocess.TimeoutExpired:
+                assert time.monotonic() < until, f"{self._command[0]} does not stop"
+        self._process = None
+
+
+def _program(name: str) -> str:
+    """Skips the test where it is not installed."""
+    found = shutil.which(name, path=_PATH)
+    if found is None:
+        pytest.skip(f"{name} is not installed: scripts/setup installs it")
+    return found
+
+
+def _listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1.0).close()
+    except OSError:
+        return False
+    return True
