@@ -1,0 +1,88 @@
+// The top of the page: which room, who is logged in, language and colours, "all off", and the banner when away.
+
+import { pushButton } from "./buttons.js";
+import { make, setAttribute, setText } from "./dom.js";
+import { theme } from "./settings.js";
+import { clock, named, t } from "./words.js";
+
+const SAY_ENDS_WITHIN_S = 60;
+
+/** `{node, update(state)}`. */
+export function headerView(acts) {
+  const name = make("h1");
+  const simulated = make("span", { class: "badge" });
+  const language = pushButton({ class: "quiet", icon: "language", text: t("ui.otherLanguage"), onPress: acts.language });
+  language.node.lang = t("ui.otherLanguage") === "English" ? "en" : "vi";
+  language.node.id = "language";
+  const colours = pushButton({ class: "quiet", icon: "moon", onPress: acts.theme });
+  const person = pushButton({ class: "quiet person", icon: "person", onPress: acts.person });
+  const allOff = pushButton({ class: "all-off", icon: "off", text: t("ui.allOff"), onPress: acts.allOff });
+  const banner = bannerView(acts);
+  const node = make(
+    "header",
+    { class: "top" },
+    make(
+      "div",
+      { class: "bar" },
+      make("div", { class: "where" }, name, simulated),
+      make("div", { class: "tools" }, person.node, language.node, colours.node),
+      allOff.node
+    ),
+    banner.node
+  );
+  return {
+    node,
+    update(state) {
+      setText(name, state.room ? named(state.room.name) : t("ui.panel"));
+      simulated.hidden = !(state.room && state.room.simulated);
+      setText(simulated, t("ui.simulated"));
+      const dark = theme() === "dark";
+      colours.text(dark ? t("ui.toLight") : t("ui.toDark"));
+      colours.picture(dark ? "sun" : "moon");
+      person.text(personWords(state));
+      person.picture(state.mayControl() ? "leave" : "person");
+      setAttribute(person.node, "data-role", state.session.role);
+      allOff.node.hidden = state.room === null || state.profileOff() === null;
+      allOff.refuse(state.link === "live" ? null : t("ui.notWhileAway"));
+      banner.update(state);
+    },
+  };
+}
+
+function personWords(state) {
+  const role = state.session.role;
+  if (role !== "teacher" && role !== "technician") {
+    return t("session.logIn");
+  }
+  const leftS = state.sessionLeftS();
+  const ends = leftS <= SAY_ENDS_WITHIN_S ? " (" + t("session.endsIn", { seconds: Math.ceil(leftS) }) + ")" : "";
+  return t("session." + role) + " · " + t("session.logOut") + ends;
+}
+
+function bannerView(acts) {
+  const title = make("strong");
+  const means = make("span");
+  const help = make("span");
+  const now = pushButton({ class: "quiet", icon: "again", text: t("away.now"), onPress: acts.tryNow });
+  const words = make("p", null, title, " ", means, " ", help);
+  const node = make("div", { class: "banner", role: "alert", "data-banner": "away", hidden: true });
+  const inside = make("div", { class: "banner-inside" }, words, now.node);
+  return {
+    node,
+    update(state) {
+      const away = state.link === "away" && !state.locked;
+      node.hidden = !away;
+      if (!away) {
+        inside.remove();
+        return;
+      }
+      setText(title, t("away.title") + ".");
+      const since = state.heardAt === null ? "" : " " + t("away.since", { time: clock(state.heardAt) });
+      setText(means, (state.room ? t("away.means") : "") + since);
+      setText(help, t("away.help"));
+      if (inside.parentNode !== node) {
+        node.append(inside); // put in when it becomes true, so that screen readers say it
+      }
+    },
+  };
+}
