@@ -115,8 +115,9 @@ class Listener:
     def put(self, heard: Message | Connection) -> None:
         """Called by the link."""
         queue = self._queue
-        if isinstance(heard, Connection) and queue and isinstance(queue[-1], Connection):
-            queue.pop()  # who has not heard of the loss needs only the return
+        if isinstance(heard, Connection):
+            if queue and isinstance(queue[-1], Connection):
+                queue.pop()  # who has not heard of the loss needs only the return
         elif len(queue) >= self._queued:
             self._drop_oldest()
         queue.append(heard)
