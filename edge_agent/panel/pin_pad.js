@@ -23,7 +23,7 @@ export function openPinPad(options) {
   let pin = "";
   let waitUntil = 0;
   let asking = false;
-  const dots = make("output", { class: "pin-dots", "aria-label": t("session.pin"), "data-first": "", tabindex: "-1" });
+  const dots = make("div", { class: "pin-dots", role: "img", "data-first": true, tabindex: "-1" });
   const said = make("p", { class: "pin-said", role: "alert" });
   const keys = "123456789".split("").map((digit) => keyButton(digit, () => type(digit)));
   const erase = pushButton({
@@ -121,6 +121,7 @@ export function openPinPad(options) {
       all.forEach((key) => key.refuse(null));
     } else {
       setText(dots, t("unit.s", { n: leftS }));
+      dots.setAttribute("aria-label", t("unit.s", { n: leftS }));
       all.forEach((key) => key.refuse(t("session.wait", { seconds: leftS })));
     }
   }

@@ -1,0 +1,395 @@
+// The wall panel: joins what the agent says to what is shown, and what is tapped to what the agent is asked.
+
+import * as agent from "./agent.js";
+import { pushButton } from "./buttons.js";
+import { closeDialog, openDialog } from "./dialog.js";
+import { devicesView } from "./devices.js";
+import { make } from "./dom.js";
+import { headerView } from "./header.js";
+import { headline, lessonView } from "./lesson_card.js";
+import { leftOut, troubles } from "./lesson_story.js";
+import { Live } from "./live.js";
+import { announce, notice } from "./notices.js";
+import { openPinPad } from "./pin_pad.js";
+import { openPreview } from "./preview.js";
+import { readingsView, uplinkView } from "./readings.js";
+import { ALL_OFF, RoomState } from "./room_state.js";
+import { followSystemTheme, language, setLanguage, setTheme, theme } from "./settings.js";
+import { tilesView } from "./tiles.js";
+import { deviceName, named, t, troubleWords } from "./words.js";
+
+const DRAW_EVERY_MS = 50; // an old tablet draws a busy room at most 20 times a second
+
+const state = new RoomState();
+let views = [];
+let drawing = null;
+let version = null;
+let spoken = "";
+let wasAway = false;
+
+const live = new Live({
+  onEvent(name, content) {
+    state.hear(name, content);
+    speakOfLesson();
+    draw();
+  },
+  onLive: becomeLive,
+  onAway: becomeAway,
+});
+
+const acts = {
+  tap(id) {
+    const profile = state.profile(id);
+    if (state.preempts(profile)) {
+      confirmPreempting(profile);
+    } else {
+      start(id, []);
+    }
+  },
+  allOff: () => confirmPreempting(state.profile(ALL_OFF)),
+  preview,
+  again: (without) => start(state.lesson.profile, leftOut(state.lesson).concat(without)),
+  end: endLesson,
+  dismiss() {
+    state.dismissed = state.lesson ? state.lesson.id : null;
+    draw();
+    focusOn(".tile-start");
+  },
+  command,
+  person: () => (state.mayControl() ? logOut() : askForPin("", () => undefined)),
+  language() {
+    setLanguage(language() === "vi" ? "en" : "vi");
+    build();
+    focusOn("#language");
+  },
+  theme() {
+    setTheme(theme() === "dark" ? "light" : "dark");
+    draw();
+  },
+  tryNow: () => live.tryNow(),
+};
+
+build();
+live.start();
+refreshSession();
+window.setInterval(() => {
+  watchSession();
+  draw();
+}, 1000);
+followSystemTheme(draw);
+
+/** Make the whole page anew: at the start and when the language changes. */
+function build() {
+  closeDialog();
+  document.title = t("ui.panel") + " · lophoc";
+  const header = headerView(acts);
+  const tiles = tilesView(acts);
+  const lesson = lessonView(acts);
+  const readings = readingsView();
+  const devices = devicesView(acts);
+  const uplink = uplinkView();
+  const room = make("div", { class: "room", id: "room" }, lesson.node, readings.node, devices.node, uplink.node);
+  const main = make("main", { class: "columns" }, tiles.node, room);
+  const opening = placeholderView();
+  const page = document.getElementById("page");
+  while (page.firstChild) {
+    page.firstChild.remove();
+  }
+  page.append(header.node, opening.node, main);
+  const columns = { update: () => (main.hidden = state.room === null || state.locked) };
+  views = [header, opening, columns, tiles, lesson, readings, devices, uplink];
+  drawNow();
+}
+
+/** What stands in the middle before there is a room to show, or while it is locked. */
+function placeholderView() {
+  const text = make("h2");
+  const means = make("p", { class: "hint" });
+  const logIn = pushButton({ class: "strong", icon: "person", text: t("session.logIn"), onPress: acts.person });
+  const node = make("main", { class: "placeholder" }, text, means, logIn.node);
+  return {
+    node,
+    update() {
+      node.hidden = state.room !== null && !state.locked;
+      text.textContent = state.locked ? t("ui.locked") : t("ui.opening");
+      means.textContent = state.locked ? t("ui.lockedMeans") : "";
+      logIn.node.hidden = !state.locked;
+    },
+  };
+}
+
+function draw() {
+  if (drawing === null) {
+    drawing = window.setTimeout(drawNow, DRAW_EVERY_MS);
+  }
+}
+
+function drawNow() {
+  window.clearTimeout(drawing);
+  drawing = null;
+  document.documentElement.dataset.link = state.link;
+  views.forEach((view) => view.update(state));
+}
+
+// the connection
+
+async function becomeLive() {
+  state.link = "live";
+  state.locked = false;
+  if (wasAway) {
+    wasAway = false;
+    notice("good", t("away.back"));
+  }
+  draw();
+  refreshSession();
+  try {
+    state.profiles = await agent.getProfiles();
+    state.profilesKnown = true;
+    const health = await agent.getHealth();
+    if (version !== null && version !== health.version) {
+      window.location.reload(); // the agent was updated while this page was open
+    }
+    version = health.version;
+  } catch (error) {
+    tellError(error);
+  }
+  draw();
+}
+
+async function becomeAway() {
+  state.link = "away";
+  state.pending.clear();
+  wasAway = wasAway || state.room !== null;
+  draw();
+  try {
+    state.setSession(await agent.getSession());
+    if (state.session.role === "open") {
+      state.locked = true;
+      state.room = null;
+      live.pause();
+    }
+  } catch (error) {
+    // no answer: it is away, as the banner says
+  }
+  draw();
+}
+
+// sessions
+
+async function refreshSession() {
+  try {
+    state.setSession(await agent.getSession());
+  } catch (error) {
+    // the stream's own state says what is wrong
+  }
+  draw();
+}
+
+async function watchSession() {
+  if (state.sessionEndsAt !== null && state.sessionLeftS() === 0) {
+    state.sessionEndsAt = null;
+    await refreshSession();
+    if (!state.mayControl()) {
+      notice("plain", t("session.ended"));
+    }
+  }
+}
+
+function askForPin(what, onIn) {
+  openPinPad({
+    what,
+    pinsSet: state.session.pins_set !== false,
+    async logIn(pin) {
+      const session = await agent.logIn(pin);
+      state.setSession(Object.assign({ pins_set: true }, session));
+    },
+    onIn() {
+      announce(t("session.welcome", { who: t("session." + state.session.role) }));
+      if (state.locked) {
+        state.locked = false;
+        state.link = "opening";
+        live.resume();
+      }
+      draw();
+      onIn();
+    },
+  });
+}
+
+async function logOut() {
+  try {
+    await agent.logOut();
+    notice("plain", t("session.bye"));
+  } catch (error) {
+    tellError(error);
+  }
+  await refreshSession();
+  if (state.session.role === "open") {
+    becomeAway();
+  }
+}
+
+/** Do it as a teacher; ask for the PIN first where nobody, or no longer anybody, is logged in. */
+async function asTeacher(what, action) {
+  if (!state.mayControl()) {
+    askForPin(what, () => attempt(action, tellError));
+    return;
+  }
+  await attempt(action, async (error) => {
+    if (error.code !== "not-allowed") {
+      tellError(error);
+      return;
+    }
+    await refreshSession();
+    if (state.mayControl()) {
+      notice("bad", t("session.notEnough"));
+    } else {
+      askForPin(what, () => attempt(action, tellError));
+    }
+  });
+}
+
+async function attempt(action, otherwise) {
+  try {
+    await action();
+    refreshSession(); // what a person does renews the session
+  } catch (error) {
+    await otherwise(error);
+  }
+  draw();
+}
+
+// lessons
+
+function start(id, without) {
+  const what = named(state.profile(id) ? state.profile(id).name : { vi: id });
+  asTeacher(what, () => sendLesson(() => agent.startLesson(id, without)));
+}
+
+async function sendLesson(ask) {
+  state.sending = true;
+  draw();
+  try {
+    const lesson = await ask();
+    if (lesson && (state.lesson === null || state.lesson.id !== lesson.id)) {
+      state.lesson = lesson; // the stream says the rest
+    }
+    showRoom();
+  } finally {
+    state.sending = false;
+  }
+}
+
+function preview(id, without) {
+  const profile = state.profile(id);
+  asTeacher(t("ui.previewOf", { name: named(profile.name) }), async () => {
+    const asking = agent.previewLesson(id, without);
+    openPreview(profile, state, () => answered(asking), (others) => start(id, without.concat(others)));
+    await asking;
+  });
+}
+
+/** The answer, or null where it failed: whoever asked tells of it. */
+function answered(asking) {
+  return asking.catch(() => null);
+}
+
+function endLesson() {
+  const lesson = state.lesson;
+  const end = () => asTeacher(t("ui.endLesson"), () => sendLesson(() => agent.endLesson()));
+  if (lesson.state !== "ready") {
+    end();
+    return;
+  }
+  confirm(t("ui.endAsk", { name: named(lesson.name) }), t("ui.endMeans"), t("ui.yesEnd"), t("ui.keepOn"), "undo", end);
+}
+
+function confirmPreempting(profile) {
+  const name = named(profile.name);
+  const isOff = profile.id === ALL_OFF;
+  const question = isOff ? t("ui.allOffAsk") : t("ui.startAsk", { name });
+  const yes = isOff ? t("ui.yesAllOff") : t("ui.yesStart");
+  const means = named(profile.description) + " " + t("ui.stopsOthers");
+  confirm(question, means, yes, t("ui.no"), profile.icon, () => start(profile.id, []));
+}
+
+function confirm(question, means, yes, no, picture, action) {
+  const go = pushButton({
+    class: "grave",
+    icon: picture,
+    text: yes,
+    onPress: () => {
+      dialog.close();
+      action();
+    },
+  });
+  const stay = pushButton({ class: "quiet", icon: "cross", text: no, onPress: () => dialog.close() });
+  go.node.setAttribute("data-first", "");
+  const actions = make("div", { class: "actions" }, go.node, stay.node);
+  const dialog = openDialog(question, [make("p", null, means), actions], { class: "confirm" });
+}
+
+function speakOfLesson() {
+  const lesson = state.lesson;
+  const now = lesson ? lesson.id + lesson.state : "";
+  if (now === spoken) {
+    return;
+  }
+  const first = spoken === "" && lesson === null;
+  spoken = now;
+  if (first || !lesson) {
+    return;
+  }
+  const wrong = troubles(lesson).map((trouble) => {
+    const device = state.device(trouble.device);
+    return deviceName(device, trouble.role) + ": " + troubleWords(trouble.code, device, trouble.role).what;
+  });
+  announce([headline(state, lesson)].concat(wrong).join(". "));
+}
+
+// devices
+
+function command(device, target, value) {
+  const key = device + " " + target;
+  const what = deviceName(state.device(device), device);
+  asTeacher(what, async () => {
+    state.pending.set(key, value);
+    state.failed.delete(device);
+    draw();
+    try {
+      const changed = await agent.command(device, target, value);
+      if (changed && changed.id === device) {
+        state.setDevice(changed);
+      }
+    } catch (error) {
+      if (error.code === "not-allowed") {
+        throw error;
+      }
+      state.failed.set(device, error);
+      announce(what + ": " + troubleWords(error.code, state.device(device), "").what);
+    } finally {
+      state.pending.delete(key);
+    }
+  });
+}
+
+function tellError(error) {
+  const words = troubleWords(error.code || "unknown", error.device ? state.device(error.device) : null, "", {
+    seconds: error.retryAfterS || "",
+  });
+  notice("bad", words.what, words.advice);
+}
+
+function showRoom() {
+  const room = document.getElementById("room");
+  if (window.innerWidth < 800) {
+    room.scrollIntoView({ behavior: "auto", block: "start" }); // on a phone the lesson is below the tiles
+  }
+}
+
+function focusOn(selector) {
+  const node = document.querySelector(selector);
+  if (node) {
+    node.focus({ preventScroll: true });
+  }
+}
