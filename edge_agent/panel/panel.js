@@ -19,6 +19,7 @@ import { tilesView } from "./tiles.js";
 import { deviceName, named, t, troubleWords } from "./words.js";
 
 const DRAW_EVERY_MS = 50; // an old tablet draws a busy room at most 20 times a second
+const LOAD_AGAIN_MS = 3000;
 
 const state = new RoomState();
 let views = [];
@@ -133,7 +134,7 @@ function drawNow() {
 
 // the connection
 
-async function becomeLive() {
+function becomeLive() {
   state.link = "live";
   state.locked = false;
   if (wasAway) {
@@ -142,6 +143,10 @@ async function becomeLive() {
   }
   draw();
   refreshSession();
+  loadProfiles();
+}
+
+async function loadProfiles() {
   try {
     state.profiles = await agent.getProfiles();
     state.profilesKnown = true;
@@ -151,7 +156,9 @@ async function becomeLive() {
     }
     version = health.version;
   } catch (error) {
-    tellError(error);
+    if (state.link === "live") {
+      window.setTimeout(loadProfiles, LOAD_AGAIN_MS);
+    }
   }
   draw();
 }
