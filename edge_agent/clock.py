@@ -1,0 +1,43 @@
+"""The gateway's two clocks, and whether the one on the wall can be believed."""
+
+import ctypes
+import time
+from dataclasses import dataclass
+
+_TIME_ERROR = 5  # adjtimex(2): the clock is not synchronised
+_ASK_AGAIN_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """How the wall clock stands to the monotonic clock of this boot."""
+
+    offset_us: int
+    """Wall time minus monotonic time: what turns one into the other."""
+    trusted: bool
+    """True once the kernel has said, since this process began, that time is synchronised (NTP, PTP, GPS)."""
+
+
+class SystemClock:
+    """Trust, once gained, stays: a clock that was set keeps good time through an outage of its source."""
+
+    def __init__(self) -> None:
+        self._trusted = False
+        self._ask_at = 0.0
+
+    def __call__(self) -> Moment:
+        monotonic_ns = time.monotonic_ns()
+        if not self._trusted and monotonic_ns >= self._ask_at:
+            self._ask_at = monotonic_ns + _ASK_AGAIN_S * 1e9
+            self._trusted = _synchronised()
+        return Moment((time.time_ns() - monotonic_ns) // 1000, self._trusted)
+
+
+def _synchronised() -> bool:
+    """What adjtimex(2) says; it only reads while `modes`, the first field of its `struct timex`, is 0."""
+    timex = ctypes.create_string_buffer(512)  # more than any platform's struct timex
+    try:
+        state: int = ctypes.CDLL(None).adjtimex(timex)
+    except AttributeError:  # not Linux
+        return False
+    return 0 <= state < _TIME_ERROR

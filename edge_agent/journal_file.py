@@ -1,0 +1,333 @@
+"""The journal on disk: one SQLite file of rows that wait for the centre, and what has been counted.
+
+    entry   one row a batch that waits, under (measurement, id): its own order, and the drop order, are a range each
+    aside   the last batches that could not be read, here or at the centre
+    tally   one line: counts, and where sequence numbers and time go on when no row is left to tell
+
+Made for one thread. Every change is inside `transaction`; WAL with synchronous=FULL makes it durable when that ends.
+"""
+
+import contextlib
+import glob
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence, Set
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import msgspec
+
+from classroom_profiles.telemetry import Measurement, digest
+from edge_agent.drop_order import DROP_ORDER
+from edge_agent.stamping import Row
+
+VERSION = 1
+_ASIDE_BATCHES = 64
+_KEPT_CORRUPT = 2
+_WAL_PAGES = 1_000
+_SCHEMA = """
+CREATE TABLE entry (
+    measurement TEXT NOT NULL, id INTEGER NOT NULL, points INTEGER NOT NULL, offset_us INTEGER NOT NULL,
+    last_us INTEGER NOT NULL, last_seq INTEGER NOT NULL, digest TEXT NOT NULL, payload BLOB NOT NULL,
+    PRIMARY KEY (measurement, id)) WITHOUT ROWID;
+CREATE TABLE aside (id INTEGER PRIMARY KEY, why TEXT NOT NULL, payload BLOB NOT NULL);
+CREATE TABLE tally (one INTEGER PRIMARY KEY CHECK (one = 1), counts BLOB NOT NULL);
+"""
+_APPEND = """
+INSERT INTO entry (id, measurement, points, offset_us, last_us, last_seq, digest, payload)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+"""
+_READ = """
+SELECT measurement, points, offset_us, last_us, last_seq, digest, payload FROM entry WHERE measurement = ? AND id = ?
+"""
+_BETWEEN = """
+SELECT id, measurement, points, digest, payload FROM entry
+WHERE measurement = ? AND id > ? AND id <= ? ORDER BY id LIMIT ?
+"""
+
+
+class Tally(msgspec.Struct, kw_only=True):
+    """Since the file was made."""
+
+    stored: int = 0
+    """Points that the centre's store confirmed."""
+    dropped: dict[Measurement, int] = {}
+    """Points given up because there was no room."""
+    refused: dict[str, int] = {}
+    """Points that no store would take, by reason; found here or by the centre."""
+    set_aside: int = 0
+    """Batches that could not be read, at the centre or because this disk changed them."""
+    last_us: int = -1
+    next_seq: dict[Measurement, int] = {}
+
+    def copy(self) -> "Tally":
+        return msgspec.structs.replace(
+            self, dropped=dict(self.dropped), refused=dict(self.refused), next_seq=dict(self.next_seq)
+        )
+
+    def add(self, other: "Tally") -> None:
+        """Count what `other` has counted."""
+        self.stored += other.stored
+        self.set_aside += other.set_aside
+        for measurement, number in other.dropped.items():
+            self.dropped[measurement] = self.dropped.get(measurement, 0) + number
+        for why, number in other.refused.items():
+            self.refused[why] = self.refused.get(why, 0) + number
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """A row as the uplink sends it: always the same bytes."""
+
+    id: int
+    measurement: Measurement
+    points: int
+    digest: str
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a row is, and what it weighs."""
+
+    measurement: Measurement
+    id: int
+    points: int
+
+
+class NotAJournal(Exception):
+    """The file cannot be used as it is; the text says why."""
+
+
+class JournalFile:
+    """Raises sqlite3.Error where the disk fails, and NotAJournal where the file is not what it was."""
+
+    def __init__(self, connection: sqlite3.Connection, max_bytes: int) -> None:
+        self._connection = connection
+        self._page_size = int(self._one("PRAGMA page_size"))
+        self._max_pages = max_bytes // self._page_size
+        self._aside_bytes = min(1024 * 1024, max_bytes // 8)
+
+    @classmethod
+    def open(cls, path: Path, max_bytes: int) -> Self:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(path, timeout=0.0, isolation_level=None)
+        try:
+            with _judged():
+                connection.execute("PRAGMA locking_mode = EXCLUSIVE")  # a second agent shall not send all of it again
+                version = connection.execute("PRAGMA user_version").fetchone()[0]
+                if version not in (0, VERSION):
+                    raise NotAJournal(f"it has version {version}; this lophoc knows {VERSION}")
+                if version == 0:
+                    if connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
+                        raise NotAJournal("it is the database of something else")
+                    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute("PRAGMA synchronous = FULL")
+                connection.execute(f"PRAGMA wal_autocheckpoint = {_WAL_PAGES}")
+                connection.execute("PRAGMA cache_size = -1024")
+                if version == 0:
+                    connection.executescript(f"BEGIN IMMEDIATE;{_SCHEMA}PRAGMA user_version = {VERSION};COMMIT;")
+                return cls(connection, max_bytes)
+        except BaseException:
+            connection.close()
+            raise
+
+    def close(self) -> None:
+        with contextlib.suppress(sqlite3.Error):
+            self._connection.close()
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing; durable once it has ended without an error."""
+        with _judged():
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._connection.execute("COMMIT")
+            except BaseException:
+                with contextlib.suppress(sqlite3.Error):
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    def places(self) -> Iterator[Place]:
+        """Every row, oldest first within its measurement."""
+        with _judged():
+            for measurement, row_id, points in self._connection.execute("SELECT measurement, id, points FROM entry"):
+                yield Place(_measurement(measurement), row_id, points)
+
+    def last_us(self) -> int:
+        with _judged():
+            return int(self._one("SELECT coalesce(max(last_us), -1) FROM entry"))
+
+    def next_seq(self) -> dict[Measurement, int]:
+        with _judged():
+            rows = self._connection.execute("SELECT measurement, max(last_seq) + 1 FROM entry GROUP BY measurement")
+            return {_measurement(measurement): number for measurement, number in rows}
+
+    def tally(self) -> Tally:
+        with _judged():
+            row = self._connection.execute("SELECT counts FROM tally").fetchone()
+        try:
+            return Tally() if row is None else msgspec.json.decode(row[0], type=Tally)
+        except (msgspec.DecodeError, UnicodeDecodeError) as wrong:
+            raise NotAJournal(f"its counts cannot be read: {wrong}") from wrong
+
+    def save(self, tally: Tally) -> None:
+        self._connection.execute("INSERT OR REPLACE INTO tally VALUES (1, ?)", (msgspec.json.encode(tally),))
+
+    def append(self, row_id: int, row: Row) -> None:
+        self._connection.execute(
+            _APPEND,
+            (
+                row_id,
+                row.measurement.value,
+                row.points,
+                row.offset_us,
+                row.last_us,
+                row.last_seq,
+                row.digest,
+                row.payload,
+            ),
+        )
+
+    def rows(self, places: Sequence[Place]) -> list[Row]:
+        """Those that are there and undamaged, in the order asked for."""
+        found: list[Row] = []
+        for place in places:
+            row = self._connection.execute(_READ, (place.measurement.value, place.id)).fetchone()
+            if row is not None and digest(row[6]) == row[5]:
+                found.append(Row(_measurement(row[0]), *row[1:]))
+        return found
+
+    def remove(self, places: Iterable[Place]) -> int:
+        """How many points were still there."""
+        points = 0
+        for place in places:
+            gone = self._connection.execute(
+                "DELETE FROM entry WHERE measurement = ? AND id = ? RETURNING points",
+                (place.measurement.value, place.id),
+            ).fetchall()
+            points += sum(row[0] for row in gone)
+        return points
+
+    def set_aside(self, place: Place, why: str) -> int:
+        """Keep a batch that cannot be read for a technician; the oldest of those make room. As `remove`."""
+        self._connection.execute(
+            "INSERT INTO aside (why, payload) SELECT ?, payload FROM entry WHERE measurement = ? AND id = ?",
+            (why, place.measurement.value, place.id),
+        )
+        points = self.remove([place])
+        kept = self._connection.execute("SELECT id, length(payload) FROM aside ORDER BY id DESC").fetchall()
+        size = 0
+        for number, (row_id, length) in enumerate(kept):
+            size += length
+            if number and (number >= _ASIDE_BATCHES or size > self._aside_bytes):
+                self._connection.execute("DELETE FROM aside WHERE id <= ?", (row_id,))
+                break
+        return points
+
+    def between(self, after: int, last: int, most: int) -> tuple[list[Parcel], list[Place]]:
+        """The oldest rows later than `after` up to `last`, and those of them whose bytes have changed on the disk."""
+        with _judged():
+            found: list[tuple[int, str, int, str, bytes]] = []
+            for measurement in Measurement:
+                found += self._connection.execute(_BETWEEN, (measurement.value, after, last, most))
+        parcels: list[Parcel] = []
+        damaged: list[Place] = []
+        for number, name, points, named, payload in sorted(found)[:most]:
+            if digest(payload) == named:
+                parcels.append(Parcel(number, Measurement(name), points, named, payload))
+            else:
+                damaged.append(Place(Measurement(name), number, points))
+        return parcels, damaged
+
+    def make_room(self, spared: Set[int]) -> list[Place]:
+        """What had to be removed, in the drop order, so that no more than `max_bytes` are used; `spared` ids stay."""
+        dropped: list[Place] = []
+        for measurement in DROP_ORDER:
+            while self._used_pages() > self._max_pages:
+                oldest = self._oldest(measurement, spared)
+                if not oldest:
+                    break
+                for place in oldest:
+                    self.remove([place])
+                    dropped.append(place)
+                    if self._used_pages() <= self._max_pages:
+                        break
+        return dropped
+
+    def give_back(self) -> None:
+        """Return pages to the file system once most of the file is empty, some at a time."""
+        with _judged():
+            free = int(self._one("PRAGMA freelist_count"))
+            if free > 256 and free > int(self._one("PRAGMA page_count")) // 2:
+                self._connection.execute("PRAGMA incremental_vacuum(256)").fetchall()
+
+    def start_log_over(self) -> None:
+        """On a full disk: what is logged moves into the file, and the log's own space is written again."""
+        with _judged():
+            self._connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
+
+    def _oldest(self, measurement: Measurement, spared: Set[int]) -> list[Place]:
+        rows = self._connection.execute(
+            "SELECT id, points FROM entry WHERE measurement = ? ORDER BY id LIMIT ?",
+            (measurement.value, 64 + len(spared)),
+        )
+        return [Place(measurement, row_id, points) for row_id, points in rows if row_id not in spared]
+
+    def _used_pages(self) -> int:
+        return int(self._one("PRAGMA page_count")) - int(self._one("PRAGMA freelist_count"))
+
+    def _one(self, question: str) -> int:
+        answer: int = self._connection.execute(question).fetchone()[0]
+        return answer
+
+
+def put_aside(path: Path) -> Path:
+    """Move a file that cannot be used out of the way, with its log; only the newest of those are kept."""
+    number = 1 + max(_corrupt(path), default=0)
+    aside = path.with_name(f"{path.name}.corrupt-{number}")
+    for end in ("-wal", "-shm"):
+        with contextlib.suppress(FileNotFoundError):
+            path.with_name(path.name + end).rename(aside.with_name(aside.name + end))
+    with contextlib.suppress(FileNotFoundError):
+        path.rename(aside)
+    for old in sorted(_corrupt(path))[:-_KEPT_CORRUPT]:
+        for end in ("", "-wal", "-shm"):
+            path.with_name(f"{path.name}.corrupt-{old}{end}").unlink(missing_ok=True)
+    return aside
+
+
+def times_corrupt(path: Path) -> int:
+    """How many journals have been put aside at `path`."""
+    return max(_corrupt(path), default=0)
+
+
+def _corrupt(path: Path) -> list[int]:
+    found = (
+        each.name.removeprefix(f"{path.name}.corrupt-")
+        for each in path.parent.glob(f"{glob.escape(path.name)}.corrupt-*")
+    )
+    return [int(number) for number in found if number.isdecimal()]
+
+
+def _measurement(name: str) -> Measurement:
+    try:
+        return Measurement(name)
+    except ValueError:
+        raise NotAJournal("it has a measurement that nobody knows") from None
+
+
+_BEYOND_USE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+
+
+@contextlib.contextmanager
+def _judged() -> Iterator[None]:
+    """A damaged file is another matter than a disk that is full or away."""
+    try:
+        yield
+    except sqlite3.DatabaseError as wrong:
+        if getattr(wrong, "sqlite_errorcode", 0) & 0xFF in _BEYOND_USE:
+            raise NotAJournal(str(wrong)) from wrong
+        raise
