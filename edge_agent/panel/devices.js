@@ -105,9 +105,9 @@ function statusWords(device) {
   const known = device.controls
     .map((control) => [control, device.values[metricOf(control)]])
     .filter(([, reading]) => reading !== undefined);
-  const isOff = known.some(([control, reading]) => control.capability === "power" && reading.value === false);
+  const off = known.find(([control, reading]) => ["power", "switch"].includes(control.target) && reading.value === false);
   const said = known
-    .filter(([control]) => !isOff || control.capability === "power")
+    .filter((one) => off === undefined || one === off)
     .map(([control, reading]) => stateWords(device.role, control.capability, reading.value));
   if (MOVING.includes(health) || health === "fault") {
     said.unshift(healthWords(health));

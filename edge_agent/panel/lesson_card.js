@@ -3,7 +3,9 @@
 import { pushButton } from "./buttons.js";
 import { icon, keepChildren, keepTexts, make, setAttribute, setIcon, setText } from "./dom.js";
 import { deviceLines, isBusy, isOver, leaveOut, leftOut, progress, skipped, troubles } from "./lesson_story.js";
-import { capitalised, clock, deviceName, duration, healthWords, listed, moveWords, named, t, troubleWords } from "./words.js";
+import {
+  capitalised, clock, deviceName, duration, healthWords, inSentence, listed, moveWords, named, t, troubleWords,
+} from "./words.js";
 
 const PICTURES = {
   preflight: "look",
@@ -26,6 +28,7 @@ const LINE_PICTURES = {
   "not-tried": "dash",
 };
 const SHOW_SECONDS_FROM_S = 3;
+const NAMED_AT_MOST = 3;
 
 /** `{node, update(state)}`. */
 export function lessonView(acts) {
@@ -57,6 +60,7 @@ export function lessonView(acts) {
     update(state) {
       const lesson = state.shownLesson();
       setAttribute(node, "data-state", lesson ? lesson.state : "idle");
+      setAttribute(node, "data-gaps", lesson !== null && troubles(lesson).length > 0);
       setIcon(picture, lesson ? PICTURES[lesson.state] || "other" : "rest");
       setText(title, headline(state, lesson));
       setText(time, lesson ? timeWords(state, lesson) : "");
@@ -71,7 +75,7 @@ export function lessonView(acts) {
       remember(seen, devices);
       keepChildren(lines, devices.map((line) => ({ line, state, seen })), (item) => item.line.device, lineView);
       lines.hidden = devices.length === 0;
-      keepTexts(gapList, lesson ? skipped(lesson).map((gap) => gapWords(state, gap)) : []);
+      keepTexts(gapList, lesson ? gapSentences(state, lesson) : []);
       gaps.hidden = gapList.hidden;
     },
   };
@@ -84,17 +88,26 @@ export function headline(state, lesson) {
   }
   const name = named(lesson.name) || lesson.profile;
   if (lesson.state === "ready") {
-    const but = troubles(lesson).length > 0 ? "But" : "";
-    const profile = state.profiles.find((one) => one.id === lesson.profile);
-    return t((profile && state.preempts(profile) ? "lesson.done" : "lesson.ready") + but, { name });
+    const missing = troubles(lesson).map((trouble) => sentenceName(state, trouble.device, trouble.role));
+    const names = missing.length > NAMED_AT_MOST ? t("lesson.several", { count: missing.length }) : listed(missing);
+    const profile = state.profile(lesson.profile);
+    const done = profile && state.preempts(profile) ? "lesson.done" : "lesson.ready";
+    return t(missing.length > 0 ? done + "But" : done, { name, names });
   }
   return lesson.state in PICTURES ? t("lesson." + lesson.state, { name }) : name + ": " + lesson.state;
 }
 
-/** "Bỏ qua: Rèm: Phòng không có thiết bị này." for one gap. */
-export function gapWords(state, gap) {
-  const device = state.device(gap.device);
-  return deviceName(device, gap.role) + ": " + troubleWords(gap.why, device, gap.role).what;
+/** "Loa, Rèm và Micro: Phòng không có thiết bị này.": one sentence for each reason of what was skipped. */
+export function gapSentences(state, lesson) {
+  const reasons = new Map();
+  skipped(lesson).forEach((gap) => {
+    reasons.set(gap.why, (reasons.get(gap.why) || []).concat(deviceName(state.device(gap.device), gap.role)));
+  });
+  return Array.from(reasons).map(([why, names]) => listed(names) + ": " + troubleWords(why, null, "").what);
+}
+
+function sentenceName(state, device, role) {
+  return inSentence(deviceName(state.device(device), role || device));
 }
 
 function meaning(lesson) {
@@ -121,7 +134,7 @@ function timeWords(state, lesson) {
     return (after ? t("lesson.after", { time: after }) + " · " : "") + t("lesson.since", { time: at });
   }
   if (!isBusy(lesson)) {
-    return at;
+    return t("fresh.at", { time: at });
   }
   const { done, total } = progress(lesson);
   const elapsed = t("lesson.elapsed", { time: duration((state.nowMs() - state.localMs(lesson.started)) / 1000) });
@@ -139,7 +152,7 @@ function showProgress(bar, lesson) {
 }
 
 function actionsView(acts) {
-  const cancel = pushButton({ class: "strong", icon: "undo", onPress: acts.end });
+  const cancel = pushButton({ icon: "undo", onPress: acts.end });
   const again = pushButton({ class: "strong", icon: "again", text: t("ui.tryAgain"), onPress: () => acts.again([]) });
   let without = [];
   const go = pushButton({ icon: "start", onPress: () => acts.again(without) });
@@ -158,7 +171,7 @@ function actionsView(acts) {
       again.node.hidden = !over || lesson.state === "undone";
       again.refuse(away);
       go.node.hidden = without.length === 0;
-      go.text(t("ui.startWithout", { names: listed(without.map((id) => deviceName(state.device(id), id))) }));
+      go.text(t("ui.startWithout", { names: listed(without.map((id) => sentenceName(state, id))) }));
       go.refuse(away);
       close.node.hidden = !over;
       node.hidden = !cancellable && !over;
@@ -216,7 +229,7 @@ function lineWords(state, line, device, seen) {
       return runningWords(state, step, device, seen.get(step.id));
     case "waiting": {
       const done = doneWords(line);
-      const names = line.waitsFor.map((id) => deviceName(state.device(id), id));
+      const names = line.waitsFor.map((id) => sentenceName(state, id));
       const waits = names.length ? t("line.waitingFor", { names: listed(names) }) : t("line.waiting");
       return done ? done + "; " + waits : waits;
     }

@@ -89,8 +89,8 @@ function build() {
   const readings = readingsView();
   const devices = devicesView(acts);
   const uplink = uplinkView();
-  const room = make("div", { class: "room", id: "room" }, lesson.node, readings.node, devices.node, uplink.node);
-  const main = make("main", { class: "columns" }, tiles.node, room);
+  const room = make("div", { class: "room" }, readings.node, devices.node, uplink.node);
+  const main = make("main", { class: "columns" }, lesson.node, tiles.node, room);
   const opening = placeholderView();
   const page = document.getElementById("page");
   while (page.firstChild) {
@@ -281,7 +281,7 @@ async function sendLesson(ask) {
     if (lesson && (state.lesson === null || state.lesson.id !== lesson.id)) {
       state.lesson = lesson; // the stream says the rest
     }
-    showRoom();
+    showLesson();
   } finally {
     state.sending = false;
   }
@@ -387,10 +387,9 @@ function tellError(error) {
   notice("bad", words.what, words.advice);
 }
 
-function showRoom() {
-  const room = document.getElementById("room");
-  if (window.innerWidth < 800) {
-    room.scrollIntoView({ behavior: "auto", block: "start" }); // on a phone the lesson is below the tiles
+function showLesson() {
+  if (window.pageYOffset > 0) {
+    window.scrollTo(0, 0); // on a phone the tile tapped may be far below the lesson
   }
 }
 

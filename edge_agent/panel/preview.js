@@ -3,9 +3,9 @@
 import { pushButton } from "./buttons.js";
 import { openDialog } from "./dialog.js";
 import { icon, keepTexts, make } from "./dom.js";
-import { gapWords, previewLines } from "./lesson_card.js";
-import { leaveOut, leftOut, skipped, troubles } from "./lesson_story.js";
-import { deviceName, listed, named, t, troubleWords } from "./words.js";
+import { gapSentences, previewLines } from "./lesson_card.js";
+import { leaveOut, leftOut, troubles } from "./lesson_story.js";
+import { deviceName, inSentence, listed, named, t, troubleWords } from "./words.js";
 
 /**
  * Open the preview of `profile`; `ask()` promises the dry run's lesson (or null if it failed and was told),
@@ -57,7 +57,7 @@ function story(state, lesson) {
   }
   if (lesson.skipped.length) {
     const list = make("ul");
-    keepTexts(list, skipped(lesson).map((gap) => gapWords(state, gap)));
+    keepTexts(list, gapSentences(state, lesson));
     parts.push(make("div", { class: "gaps" }, make("h3", null, t("lesson.skipped")), list));
   }
   return parts;
@@ -90,7 +90,7 @@ function startButton(state, lesson, start) {
   if (more === null) {
     return null;
   }
-  const names = listed(more.map((id) => deviceName(state.device(id), id)));
+  const names = listed(more.map((id) => inSentence(deviceName(state.device(id), id))));
   const text = t("ui.startWithout", { names });
   return pushButton({ class: "strong", icon: "start", text, onPress: () => start(before.concat(more)) });
 }

@@ -25,9 +25,12 @@ function tileView(id, acts) {
   const start = pushButton({ class: "tile-start", icon: "other", onPress: () => acts.tap(id) });
   const mark = make("span", { class: "tile-mark" });
   start.node.append(mark);
-  const look = make("span", { class: "unseen" });
-  const preview = pushButton({ class: "tile-preview", icon: "eye", onPress: () => acts.preview(id, []) });
-  preview.node.append(look);
+  const preview = pushButton({
+    class: "tile-preview",
+    icon: "eye",
+    text: t("ui.preview"),
+    onPress: () => acts.preview(id, []),
+  });
   const node = make("li", { class: "tile", "data-profile": id }, start.node, preview.node);
   return {
     node,
@@ -41,7 +44,7 @@ function tileView(id, acts) {
       setAttribute(start.node, "aria-pressed", chosen ? "true" : "false");
       setAttribute(start.node, "title", named(profile.description));
       setText(mark, chosen && state.lesson.state === "ready" ? t("ui.chosen") : "");
-      setText(look, t("ui.previewOf", { name }));
+      preview.label(t("ui.previewOf", { name }));
       const away = state.link === "live" ? null : t("ui.notWhileAway");
       const waits = isBusy(state.lesson) && !state.preempts(profile) ? t("ui.notWhileBusy") : null;
       start.refuse(away || waits);

@@ -172,7 +172,7 @@ function sentences(pair, device, role, fill) {
 }
 
 /** "Máy chiếu" as "máy chiếu", "Projector" as "the projector"; "LED 2" stays. */
-function inSentence(name) {
+export function inSentence(name) {
   const lower = /^.[a-zà-ỹ\s]/.test(name) ? name.charAt(0).toLowerCase() + name.slice(1) : name;
   return language() === "en" && !/\d$/.test(name) ? "the " + lower : lower;
 }
