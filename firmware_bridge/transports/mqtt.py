@@ -1,7 +1,9 @@
 """The gateway's one link to the room's broker, shared by every device on it: connected again when lost.
 
-Two connections, one that only receives and one that only publishes: a client that does both on one waits for delayed
-TCP acknowledgements, 40 ms at a time. This is the one transport that retries by itself, because nobody who uses it
+Two connections, one that only receives, at QoS 0, and one that only publishes: any other way waits for delayed TCP
+acknowledgements with a broker that keeps `set_tcp_nodelay` off (command after trigger, 100 a second: p99 45 ms at QoS 1,
+1.1 ms at QoS 0). Nothing more is lost by it: sessions are clean, so that at QoS 1 too what comes while we are away is
+gone, and devices are asked for their state anew. This is the one transport that retries by itself, because nobody who uses it
 owns it; devices hear of a loss, and of the return, in the stream of what they listen to.
 """
 
@@ -33,6 +35,7 @@ QUEUED = 256
 ANSWER_S = 5.0
 """How long a broker may take to answer anything."""
 
+_QOS = 0
 _KEEPALIVE_S = 15
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.1, 10.0
 _REFUSED_QOS = 0x80
@@ -276,7 +279,7 @@ class MqttLink:
         self._broken = asyncio.Event()
         subscribed: set[str] = set()
         while missing := self._filters() - subscribed:  # others may come while we wait
-            await receiver.subscribe([(one, 1) for one in sorted(missing)], timeout=self._answer_s)
+            await receiver.subscribe([(one, _QOS) for one in sorted(missing)], timeout=self._answer_s)
             subscribed |= missing
         self._receiver, self._publisher = receiver, publisher
         self._say(Connection.UP)
@@ -321,7 +324,7 @@ class MqttLink:
 
     async def _subscribe(self, receiver: aiomqtt.Client, filters: tuple[str, ...]) -> None:
         try:
-            granted = await receiver.subscribe([(one, 1) for one in filters], timeout=self._answer_s)
+            granted = await receiver.subscribe([(one, _QOS) for one in filters], timeout=self._answer_s)
         except aiomqtt.MqttError:
             self._reconnect(receiver)  # then it subscribes again
             return
