@@ -1,10 +1,12 @@
 """The gateway's one link to the room's broker, shared by every device on it: connected again when lost.
 
 Two connections, one that only receives, at QoS 0, and one that only publishes: any other way waits for delayed TCP
-acknowledgements with a broker that keeps `set_tcp_nodelay` off (command after trigger, 100 a second: p99 45 ms at QoS 1,
+acknowledgements with a broker that keeps `set_tcp_nodelay` off (trigger to command, 100 a second, p99: 45 ms at QoS 1,
 1.1 ms at QoS 0). Nothing more is lost by it: sessions are clean, so that at QoS 1 too what comes while we are away is
-gone, and devices are asked for their state anew. This is the one transport that retries by itself, because nobody who uses it
-owns it; devices hear of a loss, and of the return, in the stream of what they listen to.
+gone, and devices are asked for their state anew.
+
+This is the one transport that tries again by itself, because nobody who uses it owns it. Devices hear of a loss, and of
+the return, in the stream of what they listen to.
 """
 
 import asyncio
