@@ -182,7 +182,8 @@ function valueView() {
     node: make("div", null, metric, value),
     update(item) {
       setText(metric, item.metric);
-      setText(value, readingWords(item.metric, item.reading).text);
+      const flag = typeof item.reading.value === "boolean";
+      setText(value, flag ? String(item.reading.value) : readingWords(item.metric, item.reading).text);
     },
   };
 }

@@ -6,6 +6,7 @@ import { theme } from "./settings.js";
 import { clock, named, t } from "./words.js";
 
 const SAY_ENDS_WITHIN_S = 60;
+const HELP_AFTER_MS = 45000;
 
 /** `{node, update(state)}`. */
 export function headerView(acts) {
@@ -60,11 +61,11 @@ function personWords(state) {
 }
 
 function bannerView(acts) {
-  const title = make("strong");
+  const title = make("strong", null, t("away.title") + ".");
   const means = make("span");
-  const help = make("span");
+  const help = make("strong", null, t("away.help"));
   const now = pushButton({ class: "quiet", icon: "again", text: t("away.now"), onPress: acts.tryNow });
-  const words = make("p", null, title, " ", means, " ", help);
+  const words = make("p", null, title, " " + t("away.trying") + " ", means, " ", help);
   const node = make("div", { class: "banner", role: "alert", "data-banner": "away", hidden: true });
   const inside = make("div", { class: "banner-inside" }, words, now.node);
   return {
@@ -76,10 +77,9 @@ function bannerView(acts) {
         inside.remove();
         return;
       }
-      setText(title, t("away.title") + ".");
-      const since = state.heardAt === null ? "" : " " + t("away.since", { time: clock(state.heardAt) });
-      setText(means, (state.room ? t("away.means") : "") + since);
-      setText(help, t("away.help"));
+      const since = state.heardAt === null ? "" : t("away.means") + " " + t("away.since", { time: clock(state.heardAt) });
+      setText(means, since);
+      help.hidden = Date.now() - state.awayAt < HELP_AFTER_MS;
       if (inside.parentNode !== node) {
         node.append(inside); // put in when it becomes true, so that screen readers say it
       }

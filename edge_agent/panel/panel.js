@@ -78,6 +78,7 @@ window.setInterval(() => {
   draw();
 }, 1000);
 followSystemTheme(draw);
+window.addEventListener("resize", measureTop);
 
 /** Make the whole page anew: at the start and when the language changes. */
 function build() {
@@ -100,6 +101,7 @@ function build() {
   const columns = { update: () => (main.hidden = state.room === null || state.locked) };
   views = [header, opening, columns, tiles, lesson, readings, devices, uplink];
   drawNow();
+  measureTop();
 }
 
 /** What stands in the middle before there is a room to show, or while it is locked. */
@@ -119,6 +121,12 @@ function placeholderView() {
   };
 }
 
+/** How high the top is, for what sticks below it. */
+function measureTop() {
+  const top = document.querySelector(".top");
+  document.documentElement.style.setProperty("--top", top.offsetHeight + "px");
+}
+
 function draw() {
   if (drawing === null) {
     drawing = window.setTimeout(drawNow, DRAW_EVERY_MS);
@@ -128,8 +136,13 @@ function draw() {
 function drawNow() {
   window.clearTimeout(drawing);
   drawing = null;
-  document.documentElement.dataset.link = state.link;
+  const page = document.documentElement;
+  const linkWas = page.dataset.link;
+  page.dataset.link = state.link;
   views.forEach((view) => view.update(state));
+  if (linkWas !== state.link) {
+    measureTop();
+  }
 }
 
 // the connection
@@ -164,6 +177,7 @@ async function loadProfiles() {
 }
 
 async function becomeAway() {
+  state.awayAt = state.link === "away" ? state.awayAt : Date.now();
   state.link = "away";
   state.pending.clear();
   wasAway = wasAway || state.room !== null;
@@ -291,7 +305,10 @@ function preview(id, without) {
   const profile = state.profile(id);
   asTeacher(t("ui.previewOf", { name: named(profile.name) }), async () => {
     const asking = agent.previewLesson(id, without);
-    openPreview(profile, state, () => answered(asking), (others) => start(id, without.concat(others)));
+    openPreview(profile, state, () => answered(asking), (others) => {
+      focusOn('[data-profile="' + id + '"] .tile-start');
+      start(id, without.concat(others));
+    });
     await asking;
   });
 }

@@ -9,6 +9,7 @@ export class RoomState {
     this.link = "opening"; // or "live", "away"
     this.locked = false; // there is nothing to see without a PIN
     this.heardAt = null; // when the last event came, in milliseconds of this browser
+    this.awayAt = null; // since when the agent has been away
     this.session = { role: "open", pins_set: true };
     this.sessionEndsAt = null;
     this.profiles = [];

@@ -24,14 +24,13 @@ export function tilesView(acts) {
 function tileView(id, acts) {
   const start = pushButton({ class: "tile-start", icon: "other", onPress: () => acts.tap(id) });
   const mark = make("span", { class: "tile-mark" });
-  start.node.append(mark);
   const preview = pushButton({
     class: "tile-preview",
     icon: "eye",
     text: t("ui.preview"),
     onPress: () => acts.preview(id, []),
   });
-  const node = make("li", { class: "tile", "data-profile": id }, start.node, preview.node);
+  const node = make("li", { class: "tile", "data-profile": id }, start.node, mark, preview.node);
   return {
     node,
     update({ profile, state }) {
@@ -43,7 +42,8 @@ function tileView(id, acts) {
       start.picture(profile.icon);
       setAttribute(start.node, "aria-pressed", chosen ? "true" : "false");
       setAttribute(start.node, "title", named(profile.description));
-      setText(mark, chosen && state.lesson.state === "ready" ? t("ui.chosen") : "");
+      setText(mark, chosen ? t("tile." + state.lesson.state) : "");
+      preview.node.hidden = chosen;
       preview.label(t("ui.previewOf", { name }));
       const away = state.link === "live" ? null : t("ui.notWhileAway");
       const waits = isBusy(state.lesson) && !state.preempts(profile) ? t("ui.notWhileBusy") : null;

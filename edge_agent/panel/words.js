@@ -155,12 +155,18 @@ function valueWords(capability, value) {
   if (typeof value === "boolean") {
     return value ? t("ui.on") : t("ui.off");
   }
-  const numbered = /^([a-z]+)[-_ ]?(\d*)$/i.exec(String(value)); // hdmi1 is HDMI 1, as on the device
-  if (capability === "input" && numbered) {
-    const socket = numbered[1].length <= 4 ? numbered[1].toUpperCase() : capitalised(numbered[1]);
-    return numbered[2] ? socket + "\u00a0" + numbered[2] : socket;
+  return capability === "input" ? inputWords(String(value)) : String(value);
+}
+
+/** "hdmi1" as "HDMI 1", as it is written beside the socket. */
+function inputWords(name) {
+  const parts = /^([a-z]+)[-_ ]?(\d*)$/i.exec(name);
+  if (!parts) {
+    return name;
   }
-  return String(value);
+  const known = words("inputs")[parts[1].toLowerCase()];
+  const socket = known || (parts[1].length <= 4 ? parts[1].toUpperCase() : capitalised(parts[1]));
+  return parts[2] ? socket + "\u00a0" + parts[2] : socket;
 }
 
 function sentences(pair, device, role, fill) {

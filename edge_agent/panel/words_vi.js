@@ -12,7 +12,6 @@ export const VI = {
     preview: "Xem trước",
     previewOf: "Xem trước: {name}",
     startOf: "Bắt đầu: {name}",
-    chosen: "Đang dùng",
     noProfiles: "Phòng này chưa có hoạt động nào. Hãy gọi kỹ thuật viên.",
     now: "Phòng đang làm gì",
     devices: "Thiết bị",
@@ -52,11 +51,18 @@ export const VI = {
     notWhileBusy: "Chờ việc đang chuẩn bị xong, hoặc bấm “Hủy và trả lại như cũ”.",
     cannotNow: "Chưa điều khiển được",
   },
+  tile: {
+    preflight: "Đang kiểm tra",
+    running: "Đang chuẩn bị",
+    ready: "Đang dùng",
+    undoing: "Đang trả lại",
+  },
   away: {
     title: "Mất liên lạc với máy điều khiển của phòng",
-    means: "Thiết bị vẫn giữ nguyên trạng thái; cần gấp thì dùng công tắc hoặc điều khiển cầm tay. Đang tự nối lại…",
-    since: "Thông tin bên dưới là của lúc {time}.",
-    help: "Nếu quá 1 phút: kiểm tra nguồn điện và dây mạng của máy điều khiển, hoặc gọi kỹ thuật viên.",
+    trying: "Đang tự nối lại…",
+    means: "Thiết bị vẫn giữ nguyên; cần gấp thì dùng công tắc hoặc điều khiển cầm tay.",
+    since: "Những gì đang hiện là của lúc {time}.",
+    help: "Hãy kiểm tra nguồn điện và dây mạng của máy điều khiển, hoặc gọi kỹ thuật viên.",
     now: "Nối lại ngay",
     back: "Đã nối lại với phòng.",
   },
@@ -140,7 +146,7 @@ export const VI = {
     now: "vừa đo",
     minutes: "{count} phút trước",
     at: "lúc {time}",
-    lost: "mất liên lạc, số cuối {time}",
+    lost: "số cũ, lúc {time}",
   },
   unit: { s: "{n} giây", min: "{n} phút", minS: "{m} phút {s} giây" },
   // a step: [doing, done, will do, not done]; the most exact of role/capability:value, capability:value, … is taken
@@ -201,6 +207,16 @@ export const VI = {
     "experiment:paused": "Tạm dừng",
     "experiment:idle": "Đã dừng",
     unknown: "Chưa rõ",
+  },
+  // the sockets of a picture whose name does not say it all; the others are as on the device: hdmi1 is HDMI 1
+  inputs: {
+    computer: "Máy tính",
+    network: "Mạng",
+    storage: "USB",
+    usb: "USB",
+    video: "Video",
+    digital: "Số",
+    internal: "Trong máy",
   },
   // what a control is called
   controls: {
