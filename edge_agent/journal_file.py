@@ -10,7 +10,7 @@ Made for one thread. Every change is inside `transaction`; WAL with synchronous=
 import contextlib
 import glob
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -40,10 +40,7 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 _READ = """
 SELECT measurement, points, offset_us, last_us, last_seq, digest, payload FROM entry WHERE measurement = ? AND id = ?
 """
-_BETWEEN = """
-SELECT id, measurement, points, digest, payload FROM entry
-WHERE measurement = ? AND id > ? AND id <= ? ORDER BY id LIMIT ?
-"""
+_BETWEEN = "SELECT id FROM entry WHERE measurement = ? AND id > ? AND id <= ? ORDER BY id LIMIT ?"
 
 
 class Tally(msgspec.Struct, kw_only=True):
@@ -125,6 +122,7 @@ class JournalFile:
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.execute("PRAGMA synchronous = FULL")
                 connection.execute(f"PRAGMA wal_autocheckpoint = {_WAL_PAGES}")
+                connection.execute(f"PRAGMA journal_size_limit = {_WAL_PAGES * 4096}")
                 connection.execute("PRAGMA cache_size = -1024")
                 if version == 0:
                     connection.executescript(f"BEGIN IMMEDIATE;{_SCHEMA}PRAGMA user_version = {VERSION};COMMIT;")
@@ -200,24 +198,18 @@ class JournalFile:
                 found.append(Row(_measurement(row[0]), *row[1:]))
         return found
 
-    def remove(self, places: Iterable[Place]) -> int:
-        """How many points were still there."""
-        points = 0
-        for place in places:
-            gone = self._connection.execute(
-                "DELETE FROM entry WHERE measurement = ? AND id = ? RETURNING points",
-                (place.measurement.value, place.id),
-            ).fetchall()
-            points += sum(row[0] for row in gone)
-        return points
+    def remove(self, place: Place) -> None:
+        self._connection.execute(
+            "DELETE FROM entry WHERE measurement = ? AND id = ?", (place.measurement.value, place.id)
+        )
 
-    def set_aside(self, place: Place, why: str) -> int:
-        """Keep a batch that cannot be read for a technician; the oldest of those make room. As `remove`."""
+    def set_aside(self, place: Place, why: str) -> None:
+        """Keep a batch that cannot be read for a technician; the oldest of those make room."""
         self._connection.execute(
             "INSERT INTO aside (why, payload) SELECT ?, payload FROM entry WHERE measurement = ? AND id = ?",
             (why, place.measurement.value, place.id),
         )
-        points = self.remove([place])
+        self.remove(place)
         kept = self._connection.execute("SELECT id, length(payload) FROM aside ORDER BY id DESC").fetchall()
         size = 0
         for number, (row_id, length) in enumerate(kept):
@@ -225,21 +217,24 @@ class JournalFile:
             if number and (number >= _ASIDE_BATCHES or size > self._aside_bytes):
                 self._connection.execute("DELETE FROM aside WHERE id <= ?", (row_id,))
                 break
-        return points
 
     def between(self, after: int, last: int, most: int) -> tuple[list[Parcel], list[Place]]:
         """The oldest rows later than `after` up to `last`, and those of them whose bytes have changed on the disk."""
-        with _judged():
-            found: list[tuple[int, str, int, str, bytes]] = []
-            for measurement in Measurement:
-                found += self._connection.execute(_BETWEEN, (measurement.value, after, last, most))
+        found: list[tuple[int, Measurement]] = []
         parcels: list[Parcel] = []
         damaged: list[Place] = []
-        for number, name, points, named, payload in sorted(found)[:most]:
-            if digest(payload) == named:
-                parcels.append(Parcel(number, Measurement(name), points, named, payload))
-            else:
-                damaged.append(Place(Measurement(name), number, points))
+        with _judged():
+            for measurement in Measurement:
+                rows = self._connection.execute(_BETWEEN, (measurement.value, after, last, most))
+                found += [(row[0], measurement) for row in rows]
+            for row_id, measurement in sorted(found)[:most]:
+                _, points, _, _, _, named, payload = self._connection.execute(
+                    _READ, (measurement.value, row_id)
+                ).fetchone()
+                if digest(payload) == named:
+                    parcels.append(Parcel(row_id, measurement, points, named, payload))
+                else:
+                    damaged.append(Place(measurement, row_id, points))
         return parcels, damaged
 
     def make_room(self, spared: Set[int]) -> list[Place]:
@@ -251,7 +246,7 @@ class JournalFile:
                 if not oldest:
                     break
                 for place in oldest:
-                    self.remove([place])
+                    self.remove(place)
                     dropped.append(place)
                     if self._used_pages() <= self._max_pages:
                         break
@@ -263,11 +258,6 @@ class JournalFile:
             free = int(self._one("PRAGMA freelist_count"))
             if free > 256 and free > int(self._one("PRAGMA page_count")) // 2:
                 self._connection.execute("PRAGMA incremental_vacuum(256)").fetchall()
-
-    def start_log_over(self) -> None:
-        """On a full disk: what is logged moves into the file, and the log's own space is written again."""
-        with _judged():
-            self._connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
 
     def _oldest(self, measurement: Measurement, spared: Set[int]) -> list[Place]:
         rows = self._connection.execute(

@@ -100,7 +100,7 @@ class Stamper:
         first = self._next_seq.get(measurement, 0)
         last = first + len(points) - 1
         payload = _payload(self._boot, moment.trusted, first, last, points)
-        if payload is not None and not runs(decode(payload))[1]:
+        if payload is not None and _faultless(payload):
             self._next_seq[measurement] = last + 1
             last_us = max(point.time_us for point in points)
             self.last_us = max(self.last_us, last_us)
@@ -156,6 +156,14 @@ def _payload(boot: str, trusted: bool, first: int, last: int, points: Sequence[P
     except (ValueError, OverflowError, TypeError):
         return None
     return payload if len(payload) <= MAX_BATCH_BYTES else None
+
+
+def _faultless(payload: bytes) -> bool:
+    """The centre would refuse none of it."""
+    try:
+        return not runs(decode(payload))[1]
+    except Unreadable:
+        return False
 
 
 def _fault(point: Point) -> Refusal | None:
