@@ -10,6 +10,7 @@ Section numbers are those of Class 2, which contains Class 1.
 
 import hashlib
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import Self
@@ -227,6 +228,30 @@ def number_of(name: str) -> str | None:
         if re.fullmatch(r"[1-9a-z]", terminal):
             return digit + terminal.upper()
     return None
+
+
+def input_names(numbers: Iterable[str], labels: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:
+    """Name to number of each input, one name each; what `own` names stands as it is.
+
+    What the set itself prints on it comes first, where that is a kind and a digit ('HDMI 2' is `hdmi2`, even on
+    terminal 33), since that is what a teacher reads; then the name that its number has; then the number.
+    """
+    names = dict(own)
+    unnamed: list[str] = []
+    for number in numbers:
+        if number in own.values():
+            continue
+        said = number_of(labels.get(number, ""))
+        if said is not None and said[1].isdigit() and not labels[number].strip().isdigit():
+            name = input_name(said)
+            if name not in names:
+                names[name] = number
+                continue
+        unnamed.append(number)
+    for number in unnamed:
+        name = input_name(number)
+        names[number.lower() if name in names else name] = number
+    return names
 
 
 def _shown(line: bytes) -> str:

@@ -149,6 +149,36 @@ def test_every_input_has_one_name_that_leads_back_to_it(number: str) -> None:
     assert wire.number_of(wire.input_name(number)) == number
 
 
+@pytest.mark.parametrize(
+    ("labels", "names"),
+    [
+        ({}, {"rgb1": "11", "hdmi1": "31", "hdmi2": "32", "internala": "6A"}),
+        ({"31": "HDMI 1", "11": "VGA", "6A": "Logo"}, {"rgb1": "11", "hdmi1": "31", "hdmi2": "32", "internala": "6A"}),
+        ({"31": "DVI-D", "32": "HDMI1"}, {"rgb1": "11", "31": "31", "hdmi1": "32", "internala": "6A"}),
+        ({"31": "HDMI 2", "32": "HDMI 1"}, {"rgb1": "11", "hdmi2": "31", "hdmi1": "32", "internala": "6A"}),
+        ({"31": "HDMI 1", "32": "HDMI 1"}, {"rgb1": "11", "hdmi1": "31", "hdmi2": "32", "internala": "6A"}),
+        ({"31": "12", "11": ""}, {"rgb1": "11", "hdmi1": "31", "hdmi2": "32", "internala": "6A"}),
+    ],
+)
+def test_an_input_is_named_as_the_set_names_it_and_else_by_its_number(
+    labels: dict[str, str], names: dict[str, str]
+) -> None:
+    assert wire.input_names(("11", "31", "32", "6A"), labels, {}) == names
+
+
+def test_a_rooms_own_names_stand_and_take_no_input_away() -> None:
+    names = wire.input_names(("11", "31", "32"), {"31": "HDMI 1"}, {"hdmi1": "32", "hidden": "51"})
+    assert names == {"hdmi1": "32", "hidden": "51", "rgb1": "11", "31": "31"}
+
+
+@given(st.lists(NUMBERS, unique=True, max_size=12), st.data())
+def test_every_input_gets_exactly_one_name(numbers: list[str], data: st.DataObject) -> None:
+    label = st.sampled_from(("HDMI 1", "HDMI2", "31", "VGA", "")) | st.text(max_size=8)
+    labels = {number: data.draw(label) for number in numbers}
+    names = wire.input_names(numbers, labels, {})
+    assert sorted(names.values()) == sorted(numbers)
+
+
 @given(BODIES, WORDS, st.integers(1, 2))
 def test_what_is_written_reads_back(body: str, parameter: str, klass: int) -> None:
     request = Request(body, parameter, klass)
