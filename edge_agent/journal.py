@@ -24,6 +24,7 @@ __all__ = ["MAX_BYTES", "MIN_BYTES", "Journal", "JournalUnwritable", "Parcel"]
 
 MAX_BYTES = 1024**3
 MIN_BYTES = 128 * 1024
+SEAL_S = 1.0
 _MEMORY_POINTS = 30_000  # some 6 MB
 
 
@@ -36,17 +37,26 @@ class Journal:
         self._clock = clock
 
     @classmethod
-    def open(cls, path: Path, boot: str, max_bytes: int = MAX_BYTES, clock: Callable[[], Moment] | None = None) -> Self:
+    def open(
+        cls,
+        path: Path,
+        boot: str,
+        max_bytes: int = MAX_BYTES,
+        *,
+        seal_s: float = SEAL_S,
+        clock: Callable[[], Moment] | None = None,
+    ) -> Self:
         """Start at once: the file itself is opened, or made, by the writer thread, which goes on trying.
 
         `boot` names this boot of the machine: 1 to 36 letters, digits and hyphens. The file's used pages are at most
-        `max_bytes`, and its write-ahead log some 4 MiB more. Raises ValueError if one of these cannot be.
+        `max_bytes`, and its write-ahead log some 4 MiB more. For up to `seal_s`, points are gathered to be sent
+        together. Raises ValueError if one of these cannot be.
         """
         decode(encode(boot, True, 0, 0, []))
         if max_bytes < MIN_BYTES:
             raise ValueError(f"a journal has at least {MIN_BYTES} bytes")
         desk = Desk(_MEMORY_POINTS)
-        writer = Writer(desk, path, boot, max_bytes)
+        writer = Writer(desk, path, boot, max_bytes, seal_s)
         writer.thread.start()
         return cls(desk, writer, SystemClock() if clock is None else clock)
 

@@ -1,6 +1,6 @@
 """The one thread that touches the journal's file.
 
-    new rows ──commit, at most 50 ms after they came──► fresh ──join, after 1 s or 1,000 points──► sealed ──► parcels
+    new rows ──commit within 50 ms──► fresh ──join after `seal_s` or 1,000 points──► sealed ──► parcels
 
 Fresh rows are small and durable already; joined they are sent with a tenth of the bytes. What is sealed keeps its
 bytes. A row's id grows with its age, and every fresh row is later than every sealed one.
@@ -19,7 +19,6 @@ from edge_agent.journal_desk import Desk, Settled
 from edge_agent.journal_file import JournalFile, NotAJournal, Place, Tally, put_aside, times_corrupt
 from edge_agent.stamping import Row, Stamper, joined
 
-_SEAL_S = 1.0
 _SEAL_ROWS = 512
 _TAKE_POINTS = 10 * LOT_POINTS
 _DISK_WAITS_S = (0.2, 5.0)
@@ -30,7 +29,7 @@ _log = logging.getLogger("lophoc.journal")
 class Writer:
     """Runs until the desk is closed. A disk that fails is tried again; a damaged file is put aside."""
 
-    def __init__(self, desk: Desk, path: Path, boot: str, max_bytes: int) -> None:
+    def __init__(self, desk: Desk, path: Path, boot: str, max_bytes: int, seal_s: float) -> None:
         self.thread = threading.Thread(target=self._run, name="journal")
         self.corrupt = 0
         """Files put aside so far."""
@@ -38,6 +37,7 @@ class Writer:
         self._desk = desk
         self._path = path
         self._max_bytes = max_bytes
+        self._seal_s = seal_s
         self._stamper = Stamper(boot)
         self._file: JournalFile | None = None
         self._counted = False
@@ -76,7 +76,7 @@ class Writer:
 
     def _due(self) -> float | None:
         """When fresh rows are to be sealed, if someone waits for them."""
-        return self._fresh_since + _SEAL_S if self._fresh and self._desk.wanted else None
+        return self._fresh_since + self._seal_s if self._fresh and self._desk.wanted else None
 
     def _work(self) -> bool:
         """All that is due; True if the disk took it."""
@@ -148,7 +148,7 @@ class Writer:
     def _seal_is_due(self, fresh: Sequence[Place]) -> bool:
         if sum(place.points for place in fresh) >= LOT_POINTS or len(fresh) >= _SEAL_ROWS:
             return True
-        return bool(self._fresh) and self._desk.wanted and time.monotonic() >= self._fresh_since + _SEAL_S
+        return bool(self._fresh) and self._desk.wanted and time.monotonic() >= self._fresh_since + self._seal_s
 
     def _save(self, file: JournalFile, tally: Tally) -> None:
         tally.last_us, tally.next_seq = self._stamper.last_us, self._stamper.next_seq

@@ -1,0 +1,39 @@
+"""What the gateway says about its own telemetry: how much waits, and what was lost, as points like any other."""
+
+import asyncio
+import time
+
+from classroom_profiles.capability import Value
+from classroom_profiles.telemetry import Measurement, Point, Series
+from edge_agent.journal import Journal
+from edge_agent.uplink import Uplink
+
+ROLE = "gateway"
+
+
+def gateway_metrics(journal: Journal, connected: bool) -> dict[str, Value]:
+    """Metric to value. Counts are since the journal's file was begun, and only grow."""
+    return {
+        "uplink": connected,
+        "journal_writable": journal.writable,
+        "journal_corrupt": journal.corrupt,
+        "backlog_points": journal.backlog,
+        "stored_points": journal.stored,
+        "refused_points": sum(journal.refused.values()),
+        "set_aside_batches": journal.set_aside,
+        **{f"dropped_{measurement}_points": number for measurement, number in journal.dropped.items()},
+    }
+
+
+def gateway_points(journal: Journal, connected: bool, room: str, gateway: str, time_us: int) -> list[Point]:
+    return [
+        Point(Series(Measurement.GATEWAY, room, gateway, ROLE, metric), time_us, value)
+        for metric, value in gateway_metrics(journal, connected).items()
+    ]
+
+
+async def report(journal: Journal, uplink: Uplink, room: str, gateway: str, every_s: float = 60.0) -> None:
+    """Write them, forever; for a TaskGroup."""
+    while True:
+        await asyncio.sleep(every_s)
+        journal.write(gateway_points(journal, uplink.connected, room, gateway, time.time_ns() // 1000))
