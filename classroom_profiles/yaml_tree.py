@@ -133,9 +133,21 @@ def _compose(text: str, file: str) -> yaml.Node | None:
 
 
 def _too_deep(text: str) -> Place | None:
-    """Where it is nested too deeply. Asked before composing, which calls itself and has no bound of its own."""
+    """Where it is nested too deeply. Asked before composing, which calls itself and has no bound of its own.
+
+    Newer LibYAML has a bound of its own, which it meets far ahead of the place that we would name.
+    """
+    try:
+        return _deeper_than_may_be(text, _Core)
+    except yaml.MarkedYAMLError as wrong:
+        if "nesting depth" not in str(wrong.problem):
+            raise
+        return _deeper_than_may_be(text, yaml.SafeLoader)
+
+
+def _deeper_than_may_be(text: str, parser: Any) -> Place | None:
     depth = 0
-    for event in yaml.parse(text, Loader=_Core):
+    for event in yaml.parse(text, Loader=parser):
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
             if depth > MAX_DEPTH:
