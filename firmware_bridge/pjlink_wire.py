@@ -231,16 +231,15 @@ def number_of(name: str) -> str | None:
 
 
 def input_names(numbers: Iterable[str], labels: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:
-    """Name to number of each input, one name each; what `own` names stands as it is.
+    """Name to number of each input, one name each, in their order; what `own` names stands first and as it is.
 
     What the set itself prints on it comes first, where that is a kind and a digit ('HDMI 2' is `hdmi2`, even on
     terminal 33), since that is what a teacher reads; then the name that its number has; then the number.
     """
     names = dict(own)
+    order = [number for number in numbers if number not in own.values()]
     unnamed: list[str] = []
-    for number in numbers:
-        if number in own.values():
-            continue
+    for number in order:
         said = number_of(labels.get(number, ""))
         if said is not None and said[1].isdigit() and not labels[number].strip().isdigit():
             name = input_name(said)
@@ -251,7 +250,7 @@ def input_names(numbers: Iterable[str], labels: Mapping[str, str], own: Mapping[
     for number in unnamed:
         name = input_name(number)
         names[number.lower() if name in names else name] = number
-    return names
+    return dict(own) | {name: number for number in order for name, one in names.items() if one == number}
 
 
 def _shown(line: bytes) -> str:
