@@ -1,0 +1,1 @@
+"""How things speak on MQTT: one module for each way. No I/O."""
