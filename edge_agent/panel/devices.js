@@ -18,6 +18,7 @@ const GROUPS = [
 ];
 const FOR_TECHNICIANS = ["air-sensor", "light-sensor", "presence-sensor", "power-meter", "button"];
 const MOVING = ["warming", "cooling"];
+const SWITCHES = ["power", "switch"]; // while these say off, the rest of a device does not matter
 
 /** `{node, update(state)}`. */
 export function devicesView(acts) {
@@ -105,7 +106,7 @@ function statusWords(device) {
   const known = device.controls
     .map((control) => [control, device.values[metricOf(control)]])
     .filter(([, reading]) => reading !== undefined);
-  const off = known.find(([control, reading]) => ["power", "switch"].includes(control.target) && reading.value === false);
+  const off = known.find(([control, reading]) => SWITCHES.includes(control.target) && reading.value === false);
   const said = known
     .filter((one) => off === undefined || one === off)
     .map(([control, reading]) => stateWords(device.role, control.capability, reading.value));

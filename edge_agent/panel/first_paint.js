@@ -1,4 +1,4 @@
-/* Language and colours before the first paint, so that a dark room is not lit by a white page. Not a module: it blocks. */
+// Language and colours before the first paint, so that a dark room is not lit by a white page. No module: it blocks.
 (function () {
   "use strict";
   function kept(name) {

@@ -12,8 +12,9 @@ const HELP_AFTER_MS = 45000;
 export function headerView(acts) {
   const name = make("h1");
   const simulated = make("span", { class: "badge" });
-  const language = pushButton({ class: "quiet", icon: "language", text: t("ui.otherLanguage"), onPress: acts.language });
-  language.node.lang = t("ui.otherLanguage") === "English" ? "en" : "vi";
+  const other = t("ui.otherLanguage");
+  const language = pushButton({ class: "quiet", icon: "language", text: other, onPress: acts.language });
+  language.node.lang = other === "English" ? "en" : "vi";
   language.node.id = "language";
   const colours = pushButton({ class: "quiet", icon: "moon", onPress: acts.theme });
   const person = pushButton({ class: "quiet person", icon: "person", onPress: acts.person });
@@ -77,8 +78,8 @@ function bannerView(acts) {
         inside.remove();
         return;
       }
-      const since = state.heardAt === null ? "" : t("away.means") + " " + t("away.since", { time: clock(state.heardAt) });
-      setText(means, since);
+      const known = state.heardAt !== null;
+      setText(means, known ? t("away.means") + " " + t("away.since", { time: clock(state.heardAt) }) : "");
       help.hidden = Date.now() - state.awayAt < HELP_AFTER_MS;
       if (inside.parentNode !== node) {
         node.append(inside); // put in when it becomes true, so that screen readers say it

@@ -23,7 +23,7 @@ export function openPinPad(options) {
   let pin = "";
   let waitUntil = 0;
   let asking = false;
-  const dots = make("div", { class: "pin-dots", role: "img", "data-first": true, tabindex: "-1" });
+  const dots = make("div", { class: "pin-dots", role: "img", tabindex: "-1", "data-first": true });
   const said = make("p", { class: "pin-said", role: "alert" });
   const keys = "123456789".split("").map((digit) => keyButton(digit, () => type(digit)));
   const erase = pushButton({
@@ -38,7 +38,8 @@ export function openPinPad(options) {
   const close = pushButton({ class: "quiet", icon: "cross", text: t("ui.close"), onPress: () => dialog.close() });
   const all = keys.concat(erase, zero, enter);
   const ticking = window.setInterval(tick, 250);
-  const dialog = openDialog(t("session.title"), [what, dots, said, pad, make("div", { class: "actions" }, close.node)], {
+  const content = [what, dots, said, pad, make("div", { class: "actions" }, close.node)];
+  const dialog = openDialog(t("session.title"), content, {
     class: "pin",
     closable: options.closable,
     onClose: () => window.clearInterval(ticking),

@@ -1,5 +1,6 @@
 // What the room's sensors say, with unit and how old it is; and, below all, what has gone to the centre.
 
+import { metricOf } from "./controls.js";
 import { icon, keepChildren, make, setAttribute, setIcon, setText } from "./dom.js";
 import { clock, deviceName, number, readingWords, t } from "./words.js";
 
@@ -39,7 +40,7 @@ function measured(state) {
 }
 
 function isControl(device, metric) {
-  return device.controls.some((control) => metric === control.capability || metric.startsWith(control.capability + "_"));
+  return device.controls.some((control) => metric === metricOf(control));
 }
 
 function readingView() {

@@ -17,6 +17,8 @@ const WIRE_OF_DRIVER = {
   camera: "camera",
 };
 
+const UNIT_IN_NAME = /_(c|percent|ppm|ppb|lux|lx|w|kw|wh|kwh|v|a|h|s|db|hpa|pa|ugm3|ug_m3|cm|mm|m|deg|hz)$/;
+
 /** The words for `section.key`, with `{name}` and the like filled in. */
 export function t(path, fill) {
   const dot = path.indexOf(".");
@@ -46,8 +48,8 @@ export function listed(names) {
 }
 
 export function number(value, decimals) {
-  const places = decimals === undefined ? 1 : decimals;
-  return new Intl.NumberFormat(language() === "vi" ? "vi-VN" : "en-GB", { maximumFractionDigits: places }).format(value);
+  const format = { maximumFractionDigits: decimals === undefined ? 1 : decimals };
+  return new Intl.NumberFormat(language() === "vi" ? "vi-VN" : "en-GB", format).format(value);
 }
 
 /** Seconds as "4,2 giây" or "1 phút 20 giây"; tenths only where `exact`. */
@@ -123,7 +125,7 @@ export function healthWords(state) {
 /** `{label, text}` of a reading: its name without the unit, its value with it. */
 export function readingWords(metric, reading) {
   const metrics = words("metrics");
-  const stem = metric.replace(/_(c|percent|ppm|ppb|lux|lx|w|kw|wh|kwh|v|a|h|s|db|hpa|pa|ugm3|ug_m3|cm|mm|m|deg|hz)$/, "");
+  const stem = metric.replace(UNIT_IN_NAME, "");
   const label = metrics[metric] || metrics[stem] || capitalised(stem.replace(/_/g, " "));
   const value = reading.value;
   let text = String(value);

@@ -312,7 +312,7 @@ export const EN = {
     gone: ["The device was unplugged or lost power.", "{wire}"],
     unplugged: ["The device was unplugged.", "{wire}"],
     offline: ["The device lost its connection.", "{wire}"],
-    "bad-reply": ["The device's answers make no sense.", "Switch {device} off and on; if it stays so, call a technician."],
+    "bad-reply": ["The device answers nonsense.", "Switch {device} off and on; if it stays so, call a technician."],
     refused: ["The device refuses the connection.", "Call a technician: password or settings may be wrong."],
     "wrong-password": ["The device's password is wrong.", "Call a technician."],
     password: ["The device's password is wrong.", "Call a technician."],
