@@ -1,6 +1,7 @@
 """What a dialect is: messages in, what they mean out; commands in, messages out."""
 
 import json
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -103,13 +104,19 @@ UNITS: Mapping[str, str] = {
 
 def number(metric: str, value: object, factor: float = 1.0) -> Iterable[Measured]:
     """A measured number; nothing if `value` is none, so that a metric never changes its type."""
+    read = finite(value)
+    return () if read is None else (Measured(metric, read * factor, UNITS.get(metric, "")),)
+
+
+def finite(value: object) -> float | None:
+    """A number, also one written as text; None for what is none, is true or false, or has no end."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
     try:
-        read = float(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else float("nan")
-    except ValueError:
-        return ()
-    if read != read or abs(read) == float("inf"):
-        return ()
-    return (Measured(metric, read * factor if factor != 1.0 else read, UNITS.get(metric, "")),)
+        read = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return read if math.isfinite(read) else None
 
 
 def action(name: object) -> Iterable[Measured]:

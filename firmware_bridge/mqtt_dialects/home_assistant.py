@@ -20,6 +20,7 @@ from firmware_bridge.mqtt_dialects.dialect import (
     Output,
     Publish,
     action,
+    finite,
     json_object,
     number,
     shown,
@@ -242,8 +243,8 @@ class _Sensor:
                 name = "presence" if self._class in _PRESENCE else self._class
                 yield Measured(name or "value", word == self._on)
         elif self._class == "temperature" and self._unit == "°F":
-            for fahrenheit in number("temperature_c", word):
-                yield from number("temperature_c", (float(fahrenheit.value) - 32) / 1.8)
+            warm = finite(word)
+            yield from number("temperature_c", None if warm is None else (warm - 32) / 1.8)
         elif (known := _MEASURES.get(self._class, {}).get(self._unit)) is not None:
             yield from number(known[0], word, known[1])
         else:
@@ -251,14 +252,13 @@ class _Sensor:
 
 
 def _scale(config: dict[str, Any]) -> float:
-    written = config.get("brightness_scale", 255)
-    return float(written) if isinstance(written, int | float) and written > 0 else 255.0
+    written = finite(config.get("brightness_scale"))
+    return written if written is not None and written > 0 else 255.0
 
 
 def _level(word: object, scale: float) -> float | None:
-    for found in number("level", word):
-        return float(found.value) * 100 / scale
-    return None
+    bright = finite(word)
+    return None if bright is None else bright * 100 / scale
 
 
 def _says_nothing(payload: bytes) -> bool:

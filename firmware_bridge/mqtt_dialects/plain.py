@@ -12,6 +12,7 @@ from firmware_bridge.mqtt_dialects.dialect import (
     Output,
     Publish,
     action,
+    finite,
     json_object,
     number,
     shown,
@@ -69,8 +70,8 @@ class Plain:
     def _lamp(self, word: str) -> Iterable[Measured]:
         if word in (self._options.payload_on, self._options.payload_off):
             return self._output.says(on=word == self._options.payload_on)
-        level = tuple(number("level", word)) if self._kind is Kind.DIMMER else ()
-        return self._output.says(on=float(level[0].value) > 0, level=float(level[0].value)) if level else ()
+        level = finite(word) if self._kind is Kind.DIMMER else None
+        return () if level is None else self._output.says(on=level > 0, level=level)
 
     def _sensor(self, payload: bytes, word: str) -> Iterator[Measured]:
         values = json_object(payload)

@@ -20,6 +20,7 @@ from firmware_bridge.mqtt_dialects.dialect import (
     Output,
     Publish,
     action,
+    finite,
     json_object,
     number,
     shown,
@@ -88,8 +89,7 @@ class Tasmota:
     def _read(self, found: dict[str, Any], retain: bool) -> Iterator[Heard]:
         if self._kind is not Kind.SENSOR:
             on = next((self._on(found[key]) for key in self._power_keys if key in found), None)
-            level = found.get("Dimmer")
-            yield from self._output.says(on, level if isinstance(level, int | float) else None)
+            yield from self._output.says(on, finite(found.get("Dimmer")))
         sensors = found["StatusSNS"] if isinstance(found.get("StatusSNS"), dict) else found
         for chip, values in sensors.items():
             if chip == "Switch1" and self._kind is Kind.SENSOR and (closed := self._on(values)) is not None:
@@ -104,7 +104,8 @@ class Tasmota:
             if (metric := _MEASURES.get(name)) is None:
                 continue
             if metric == "temperature_c" and fahrenheit:
-                value = (value - 32) / 1.8 if isinstance(value, int | float) else None
+                warm = finite(value)
+                value = None if warm is None else (warm - 32) / 1.8
             if self._chip_of.setdefault(metric, chip) != chip:
                 metric = f"{re.sub('[^a-z0-9]+', '_', chip.lower()).strip('_')}_{metric}"[:48]
             yield from number(metric, value)

@@ -17,6 +17,7 @@ from firmware_bridge.mqtt_dialects.dialect import (
     Output,
     Publish,
     action,
+    finite,
     json_object,
     number,
     shown,
@@ -108,10 +109,10 @@ class Zigbee2Mqtt:
 
     def _read(self, found: dict[str, Any], retain: bool) -> Iterator[Heard]:
         if self._kind is not Kind.SENSOR:
-            word, bright = found.get(self._state), found.get(self._brightness)
-            on = {self._options.payload_on: True, self._options.payload_off: False}.get(str(word))
-            level = bright * 100 / _BRIGHTEST if isinstance(bright, int | float) else None
-            yield from self._output.says(on, level)
+            words = {self._options.payload_on: True, self._options.payload_off: False}
+            bright = finite(found.get(self._brightness))
+            level = None if bright is None else bright * 100 / _BRIGHTEST
+            yield from self._output.says(words.get(str(found.get(self._state))), level)
         if not retain:
             yield from action(found.get("action"))
         for name, value in found.items():
