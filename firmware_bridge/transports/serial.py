@@ -128,7 +128,7 @@ class SerialLine:
                     await self._something()
         except TimeoutError as slow:
             came = f"only {bytes(self._came[:40])!r}" if self._came else "nothing"
-            raise Timeout(f"{self.port}: no complete answer within {timeout_s:g} s, {came}") from slow
+            raise Timeout(f"{self.port}: no complete answer within {timeout_s:.3g} s, {came}") from slow
         return self._take(at + len(end))
 
     def forget_input(self) -> None:
