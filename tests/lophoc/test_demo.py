@@ -1,0 +1,135 @@
+"""`lophoc demo` as a user starts it: the whole main job, in processes of their own."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+from click.testing import CliRunner
+
+from lophoc.demo import demo
+from tests.lophoc.processes import left_of
+from tests.servers import InfluxDB
+
+DEMO = [sys.executable, "-m", "lophoc", "demo", "--port", "0"]
+QUICK = ["--warm-up", "0.5"]
+
+
+def check(*more: str, **environment: str) -> tuple[int, dict[str, Any], str]:
+    """Exit code, the JSON object of the last line, all that was said."""
+    done = subprocess.run(
+        [*DEMO, *QUICK, "--check", "--json", *more],
+        capture_output=True, text=True, timeout=110, env={**os.environ, **environment},
+    )  # fmt: skip
+    said = done.stdout + done.stderr
+    return done.returncode, json.loads(done.stdout.splitlines()[-1]), said
+
+
+@pytest.mark.timeout(120)
+def test_a_lesson_reaches_ready_and_every_point_the_store() -> None:
+    code, outcome, said = check()
+    assert (code, outcome["problems"]) == (0, []), said
+    assert outcome["lesson"]["state"] == "ready"
+    assert {step["state"] for step in outcome["lesson"]["steps"]} <= {"done", "already"}
+    assert outcome["points_stored"] >= outcome["points_acked"] > 20
+
+
+@pytest.mark.timeout(120)
+def test_a_projector_that_refuses_is_named_and_nothing_is_called_ready() -> None:
+    code, outcome, said = check("--fault", "projector=refuse")
+    assert code == 1
+    assert outcome["lesson"]["state"] == "failed"
+    assert any(problem.startswith("projector: power: ") for problem in outcome["problems"]), said
+    assert not [s for s in outcome["lesson"]["steps"] if s["state"] == "done"], "what was done was not put back"
+
+
+@pytest.mark.timeout(120)
+def test_an_optional_device_that_fails_is_named_and_the_lesson_is_ready() -> None:
+    code, outcome, said = check("--fault", "kit-01=frozen", "--fault", "board-light=refuse")
+    assert code == 1
+    assert outcome["lesson"]["state"] == "ready", said
+    named = {problem.partition(":")[0] for problem in outcome["problems"]}
+    assert named == {"board-light", "kit-01"}
+
+
+@pytest.mark.timeout(120)
+def test_it_needs_no_broker_but_the_one_from_the_wheel() -> None:
+    code, outcome, said = check(LOPHOC_DEMO_BROKER="iotcore")
+    assert (code, outcome["problems"]) == (0, []), said
+
+
+@pytest.mark.timeout(120)
+def test_it_takes_a_store_of_yours(influxdb: InfluxDB) -> None:
+    code, outcome, said = check("--store", f"influx1://{influxdb.address}/demo")
+    assert (code, outcome["problems"]) == (0, []), said
+    counted = httpx.get(
+        f"http://{influxdb.address}/query",
+        params={"db": "demo", "q": "SELECT count(text) FROM lesson"},
+        trust_env=False,
+    )
+    assert "series" in counted.json()["results"][0]
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[tuple["subprocess.Popen[str]", str]]:
+    """A demo that is ready, and its panel's address."""
+    with (tmp_path / "said").open("w+") as said:
+        process = subprocess.Popen(
+            [*DEMO, *QUICK, "--data", str(tmp_path / "data")], stdout=said, stderr=said, text=True
+        )
+        try:
+            until = time.monotonic() + 60
+            while not (found := re.search(r"Panel: +(http://\S+)", (tmp_path / "said").read_text())):
+                assert process.poll() is None, (tmp_path / "said").read_text()
+                assert time.monotonic() < until, (tmp_path / "said").read_text()
+                time.sleep(0.05)
+            yield process, found[1]
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait(10)
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_whatever_ends_it_leaves_nothing_running(
+    running: tuple["subprocess.Popen[str]", str], number: signal.Signals
+) -> None:
+    process, panel = running
+    assert httpx.get(f"{panel}/api/health", trust_env=False).json()["status"] == "ok"
+    parts = psutil.Process(process.pid).children(recursive=True)
+    assert len(parts) >= 6
+    process.send_signal(number)
+    process.wait(30)
+    assert left_of(parts) == []
+
+
+@pytest.mark.timeout(120)
+def test_a_part_that_dies_ends_the_demo_and_is_named(running: tuple["subprocess.Popen[str]", str]) -> None:
+    process, _ = running
+    agent = next(p for p in psutil.Process(process.pid).children() if "agent" in p.cmdline())
+    agent.kill()
+    assert process.wait(30) == 1
+
+
+WRONG = [
+    (["--fault", "projector"], "'projector' is not DEVICE=FAULT"),
+    (["--fault", "prjector=refuse"], "no device 'prjector'; the demo's room has: projector, "),
+    (["--fault", "projector=fly"], "fly"),
+]
+
+
+@pytest.mark.parametrize(("options", "words"), WRONG)
+def test_wrong_use_is_answered_with_what_would_be_right(options: list[str], words: str) -> None:
+    result = CliRunner().invoke(demo, ["--check", *options])
+    assert result.exit_code in (1, 2)
+    assert words in result.output
