@@ -77,7 +77,7 @@ function hidePage(hidden) {
 }
 
 function keepFocus(event, box) {
-  const stops = Array.from(box.querySelectorAll("button, input, [href]")).filter((one) => !one.disabled);
+  const stops = Array.from(box.querySelectorAll("button, input, a[href]")).filter((one) => !one.disabled);
   const first = stops[0];
   const last = stops[stops.length - 1];
   const at = document.activeElement;
