@@ -332,7 +332,7 @@ def test_one_of_several_things_of_a_device_is_named() -> None:
         ("homeassistant/light/x/config", {"stat_t": "s", "cmd_t": "c"}, "dimmer", "no brightness topics"),
         ("homeassistant/light/x/config", {"stat_t": "s", "cmd_t": "c", "schema": "template"}, "dimmer", "template"),
         ("homeassistant/switch/x/config", {"stat_t": "s", "cmd_t": "c", "cmd_tpl": "{{ value }}"}, "switch", "for c"),
-        ("homeassistant/sensor/x/config", {"stat_t": "s", "val_tpl": "{% if 1 %}1{% end %}"}, "sensor", "not understood"),
+        ("homeassistant/sensor/x/config", {"stat_t": "s", "val_tpl": "{% if 1 %}1{% end %}"}, "sensor", "underst"),
         ("homeassistant/sensor/x/config", {"val_tpl": "{{ value }}"}, "sensor", "no state_topic"),
     ],
 )  # fmt: skip
@@ -431,3 +431,30 @@ def test_whatever_a_device_says_it_is_understood_or_said_not_to_be(
                 assert one.metric not in UNITS or isinstance(one.value, float)
                 assert one.metric != "level" or (isinstance(one.value, float) and 0 <= one.value <= 100)
                 assert len(one.metric) <= 48
+
+
+CONFIG_KEYS = st.sampled_from(
+    ["~", "stat_t", "cmd_t", "state_topic", "availability", "avty_t", "val_tpl", "bri_scl", "bri_cmd_t", "bri_stat_t",
+     "schema", "cmps", "pl_on", "dev_cla", "t", "p"]
+)  # fmt: skip
+CONFIG_VALUES = st.recursive(
+    st.one_of(SCALARS, st.sampled_from(["~/a", "json", "{{ value_json.a }}", "switch", "all"])),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(CONFIG_KEYS, inner, max_size=5),
+)
+
+
+@given(
+    st.dictionaries(CONFIG_KEYS, CONFIG_VALUES, max_size=8),
+    st.sampled_from(["light", "switch", "sensor", "device", "event"]),
+    st.sampled_from(["switch", "dimmer", "sensor"]),
+)
+def test_whatever_a_device_announces_it_is_lived_by_or_refused(
+    config: dict[str, Any], component: str, kind: str
+) -> None:
+    try:
+        thing = home(config, f"homeassistant/{component}/x/config", kind=kind)
+    except (BadReply, Refused):
+        return
+    assert all(isinstance(topic, str) for topic in thing.topics)
+    for topic in thing.topics:
+        hear(thing, topic, "ON")
