@@ -1,0 +1,189 @@
+"""The room as it is: the last reading of everything, and a supervisor for each device, so that none delays another."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from classroom_profiles.capability import Command, Value
+from classroom_profiles.reading import Change, Health, HealthState, Reading
+from classroom_profiles.room import Device, Room
+from classroom_profiles.state import NOT_OPENED, Control, DeviceState, RoomState
+from classroom_profiles.telemetry import Point
+from edge_agent.changes import Changes
+from edge_agent.supervisor import Pace, Supervisor
+from edge_agent.telemetry_points import health_points, reading_point
+from firmware_bridge import driver
+from firmware_bridge.driver import DriverKind, Wires
+
+HEARTBEAT_US = 60_000_000
+"""A state that is said again unchanged is recorded again after this time, not sooner."""
+_FIRST_VALUES_S = 2.0
+"""How long after opening a device may take to say all that it has, before nobody waits for it any more."""
+
+Listen = Callable[[Device, Change], None]
+
+
+@dataclass(frozen=True, slots=True)
+class KnownDevice:
+    """What is known of one device at one moment."""
+
+    health: Health
+    since_us: int
+    """When it came to be so: wall clock, microseconds since 1970-01-01 UTC."""
+    readings: Mapping[str, Reading]
+    """Metric to the last reading; of an unreachable device, from before."""
+    controls: tuple[Control, ...] | None
+    """None while it was never open."""
+
+
+@dataclass(slots=True)
+class _Live:
+    device: Device
+    supervisor: Supervisor
+    since_us: int
+    health: Health = NOT_OPENED
+    readings: dict[str, Reading] = field(default_factory=dict)
+    recorded: dict[str, tuple[Value, int]] = field(default_factory=dict)
+    """Metric to the value recorded last, and when."""
+
+
+class LiveRoom:
+    """Its devices live while `run` does."""
+
+    def __init__(
+        self,
+        room: Room,
+        wires: Wires,
+        changes: Changes,
+        record: Callable[[Iterable[Point]], None],
+        *,
+        kind_of: Callable[[str], DriverKind[Any]] = driver.find,
+        pace: Pace = Pace(),
+    ) -> None:
+        """Raises KeyError for a driver that is not installed, pydantic.ValidationError for wrong options."""
+        self.room = room
+        self.changes = changes
+        self._record = record
+        self._listening: list[Listen] = []
+        self._live: dict[str, _Live] = {}
+        now_us = _now_us()
+        for device in room.devices:
+            kind = kind_of(device.driver)
+            options = kind.options.model_validate(device.options)
+            supervisor = Supervisor(device.id, _maker(kind, options, wires), self._hearing(device.id), pace)
+            self._live[device.id] = _Live(device, supervisor, now_us)
+
+    async def run(self) -> None:
+        """Until cancelled; then every driver is closed."""
+        async with asyncio.TaskGroup() as tasks:
+            for live in self._live.values():
+                tasks.create_task(live.supervisor.run(), name=f"device: {live.device.id}")
+
+    def device(self, device_id: str) -> KnownDevice:
+        """Raises KeyError."""
+        live = self._live[device_id]
+        return KnownDevice(live.health, live.since_us, dict(live.readings), live.supervisor.controls)
+
+    def state(self) -> RoomState:
+        return RoomState({name: _state(live) for name, live in self._live.items()})
+
+    def value(self, device_id: str, metric: str) -> Value | None:
+        """What it reads; None if that is not known now. Raises KeyError."""
+        live = self._live[device_id]
+        found = live.readings.get(metric)
+        return found.value if found is not None and _is_there(live.health) else None
+
+    async def check(self, device_id: str, command: Command) -> None:
+        """Could it be done now? Touches nothing; the caller bounds it. Raises KeyError, DeviceError."""
+        await self._live[device_id].supervisor.check(command)
+
+    async def command(self, device_id: str, command: Command, timeout_s: float) -> None:
+        """Returns when the device confirmed it. Raises KeyError, DeviceError; Unreachable at once while not open."""
+        await self._live[device_id].supervisor.command(command, timeout_s)
+
+    @contextmanager
+    def listen(self, listener: Listen) -> Iterator[None]:
+        """Call `listener` with every change of every device, as it happens. It must return at once."""
+        self._listening.append(listener)
+        try:
+            yield
+        finally:
+            self._listening.remove(listener)
+
+    async def until(self, holds: Callable[[], bool], timeout_s: float) -> bool:
+        """True as soon as `holds()`, which is asked again after each change; False if it never did."""
+        with suppress(TimeoutError), self.changes.watch() as watcher:
+            async with asyncio.timeout(timeout_s):
+                while not holds():
+                    await watcher.next()
+        return holds()
+
+    async def settled(self, timeout_s: float) -> None:
+        """Return once every device was tried, and the open ones have said what they have; or when the time is up."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + timeout_s
+        with self.changes.watch() as watcher:
+            while (wait_s := min(end, self._settled_by()) - loop.time()) > 0:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(wait_s):
+                        await watcher.next()
+
+    def _settled_by(self) -> float:
+        """When the last device that may still say something is given up (the loop's time)."""
+        return max((_settled_by(live) for live in self._live.values()), default=0.0)
+
+    def _hearing(self, device_id: str) -> Callable[[Change], None]:
+        return lambda change: self._hear(self._live[device_id], change)
+
+    def _hear(self, live: _Live, change: Change) -> None:
+        if isinstance(change, Health):
+            if change != live.health:
+                live.health, live.since_us = change, _now_us()
+                self._record(health_points(self.room.room, live.device, change, live.since_us))
+        else:
+            live.readings[change.metric] = change
+            self._record_reading(live, change)
+        self.changes.device(live.device.id)
+        for listener in self._listening:
+            listener(live.device, change)
+
+    def _record_reading(self, live: _Live, reading: Reading) -> None:
+        """What a sensor measures always; what a device is only when it changes, or was not said for long."""
+        is_state = any(control.target.metric == reading.metric for control in live.supervisor.controls or ())
+        if is_state:
+            value, at_us = live.recorded.get(reading.metric, (None, 0))
+            if value == reading.value and 0 <= reading.monotonic_us - at_us < HEARTBEAT_US:
+                return
+            live.recorded[reading.metric] = (reading.value, reading.monotonic_us)
+        self._record([reading_point(self.room.room, live.device, reading, is_state)])
+
+
+def _maker(kind: DriverKind[Any], options: Any, wires: Wires) -> Callable[[], driver.Driver]:
+    return lambda: kind.make(options, wires)
+
+
+def _is_there(health: Health) -> bool:
+    return health.state not in (HealthState.UNREACHABLE, HealthState.FAULT)
+
+
+def _state(live: _Live) -> DeviceState:
+    values = {metric: reading.value for metric, reading in live.readings.items()}
+    return DeviceState(live.health, values, live.supervisor.controls)
+
+
+def _settled_by(live: _Live) -> float:
+    if live.health == NOT_OPENED and live.supervisor.opened_at is None:
+        return float("inf")
+    if live.supervisor.opened_at is None or (live.health != NOT_OPENED and not _is_there(live.health)):
+        return 0.0
+    has_said = live.health != NOT_OPENED and all(
+        control.target.metric in live.readings for control in live.supervisor.controls or ()
+    )
+    return 0.0 if has_said else live.supervisor.opened_at + _FIRST_VALUES_S
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1000
