@@ -48,8 +48,8 @@ class Journal:
     ) -> Self:
         """Start at once: the file itself is opened, or made, by the writer thread, which goes on trying.
 
-        `boot` names this boot of the machine: 1 to 36 letters, digits and hyphens. The file's used pages are at most
-        `max_bytes`, and its write-ahead log some 4 MiB more. For up to `seal_s`, points are gathered to be sent
+        `boot` names this boot of the machine: 1 to 36 letters, digits and hyphens. What waits takes at most
+        `max_bytes`; the file with its log may be some MiB larger. For up to `seal_s`, points are gathered to be sent
         together. Raises ValueError if one of these cannot be.
         """
         decode(encode(boot, True, 0, 0, []))

@@ -216,11 +216,13 @@ class Desk:
             if before is not None:
                 self._tally.add(before)
 
-    def begin_anew(self) -> None:
-        """The file is gone, and with it whatever was settled."""
+    def begin_anew(self) -> set[str]:
+        """The file is gone, with its ids. The digests of what was settled, and is not to be sent again."""
         with self._wake:
+            done = {parcel.digest for parcel, _ in self._settled}
             self._settled = []
             self._out = set()
+            return done
 
     def look(self) -> Request | None:
         """What the uplink asks for; it is not due again until there is something new."""

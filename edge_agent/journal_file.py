@@ -23,7 +23,6 @@ from edge_agent.stamping import Row
 
 VERSION = 1
 _ASIDE_BATCHES = 64
-_KEPT_CORRUPT = 2
 _WAL_PAGES = 1_000
 _SCHEMA = """
 CREATE TABLE entry (
@@ -56,6 +55,8 @@ class Tally(msgspec.Struct, kw_only=True):
     """Batches that could not be read, at the centre or because this disk changed them."""
     last_us: int = -1
     next_seq: dict[Measurement, int] = {}
+    rescued: int = 0
+    """The number of the last damaged file from which everything readable is in this one."""
 
     def copy(self) -> "Tally":
         return msgspec.structs.replace(
@@ -163,6 +164,10 @@ class JournalFile:
             rows = self._connection.execute("SELECT measurement, max(last_seq) + 1 FROM entry GROUP BY measurement")
             return {_measurement(measurement): number for measurement, number in rows}
 
+    def digests(self) -> set[str]:
+        with _judged():
+            return {name for (name,) in self._connection.execute("SELECT digest FROM entry")}
+
     def tally(self) -> Tally:
         with _judged():
             row = self._connection.execute("SELECT counts FROM tally").fetchone()
@@ -257,7 +262,7 @@ class JournalFile:
         with _judged():
             free = int(self._one("PRAGMA freelist_count"))
             if free > 256 and free > int(self._one("PRAGMA page_count")) // 2:
-                self._connection.execute("PRAGMA incremental_vacuum(256)").fetchall()
+                self._connection.executescript("PRAGMA incremental_vacuum(256)")  # execute() would give back one page
 
     def _oldest(self, measurement: Measurement, spared: Set[int]) -> list[Place]:
         rows = self._connection.execute(
@@ -274,19 +279,20 @@ class JournalFile:
         return answer
 
 
-def put_aside(path: Path) -> Path:
-    """Move a file that cannot be used out of the way, with its log; only the newest of those are kept."""
-    number = 1 + max(_corrupt(path), default=0)
-    aside = path.with_name(f"{path.name}.corrupt-{number}")
-    for end in ("-wal", "-shm"):
+def put_aside(path: Path) -> None:
+    """Move a file that cannot be used out of the way, with its log. Of those that were moved before, one stays."""
+    number = times_corrupt(path) + 1
+    for end in ("-wal", "-shm", ""):
         with contextlib.suppress(FileNotFoundError):
-            path.with_name(path.name + end).rename(aside.with_name(aside.name + end))
-    with contextlib.suppress(FileNotFoundError):
-        path.rename(aside)
-    for old in sorted(_corrupt(path))[:-_KEPT_CORRUPT]:
-        for end in ("", "-wal", "-shm"):
-            path.with_name(f"{path.name}.corrupt-{old}{end}").unlink(missing_ok=True)
-    return aside
+            path.with_name(path.name + end).rename(corrupt(path, number, end))
+    for old in sorted(_corrupt(path))[:-2]:
+        for end in ("-wal", "-shm", ""):
+            corrupt(path, old, end).unlink(missing_ok=True)
+
+
+def corrupt(path: Path, number: int, end: str = "") -> Path:
+    """Where the journal of `path` is once it has been put aside."""
+    return path.with_name(f"{path.name}.corrupt-{number}{end}")
 
 
 def times_corrupt(path: Path) -> int:

@@ -11,15 +11,18 @@ import sqlite3
 import threading
 import time
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 
 from edge_agent.backoff import delays
 from edge_agent.intake import LOT_POINTS
 from edge_agent.journal_desk import Desk, Settled
-from edge_agent.journal_file import JournalFile, NotAJournal, Place, Tally, put_aside, times_corrupt
+from edge_agent.journal_file import JournalFile, NotAJournal, Place, Tally, corrupt, put_aside, times_corrupt
+from edge_agent.journal_rescue import Rescue, not_rescued
 from edge_agent.stamping import Row, Stamper, joined
 
 _SEAL_ROWS = 512
+_RESCUE_ROWS = 200
 _TAKE_POINTS = 10 * LOT_POINTS
 _DISK_WAITS_S = (0.2, 5.0)
 
@@ -42,6 +45,8 @@ class Writer:
         self._file: JournalFile | None = None
         self._counted = False
         self._saved = Tally()
+        self._done: set[str] = set()
+        self._rescued = 0
         self._unsaved: list[Row] = []
         self._fresh: list[Place] = []
         self._fresh_since = 0.0
@@ -151,7 +156,7 @@ class Writer:
         return bool(self._fresh) and self._desk.wanted and time.monotonic() >= self._fresh_since + self._seal_s
 
     def _save(self, file: JournalFile, tally: Tally) -> None:
-        tally.last_us, tally.next_seq = self._stamper.last_us, self._stamper.next_seq
+        tally.last_us, tally.next_seq, tally.rescued = self._stamper.last_us, self._stamper.next_seq, self._rescued
         file.save(tally)
 
     def _hand_out(self) -> None:
@@ -180,6 +185,7 @@ class Writer:
         self.corrupt = times_corrupt(self._path)
         file = JournalFile.open(self._path, self._max_bytes)
         try:
+            self._rescue(file)
             tally, next_seq = file.tally(), file.next_seq()
             places = sorted(file.places(), key=lambda place: place.id)
             self._stamper.go_on_after(max(tally.last_us, file.last_us()), tally.next_seq)
@@ -202,6 +208,34 @@ class Writer:
         self._file = file
         return file
 
+    def _rescue(self, file: JournalFile) -> None:
+        """Copy what can be read of damaged files that was not copied yet. It may be cut short, and begins again."""
+        self._rescued = file.tally().rescued
+        if self._rescued >= self.corrupt:
+            return
+        damaged = not_rescued(self._path, self._rescued, self.corrupt)
+        there = file.digests() | self._done
+        copied = 0
+        for path in damaged:
+            with Rescue(path) as rescue:
+                rows = (row for row in rescue.rows() if row.digest not in there)
+                while some := list(islice(rows, _RESCUE_ROWS)):
+                    with file.transaction():
+                        for row_id, row in enumerate(some, self._next_id):
+                            file.append(row_id, row)
+                    self._next_id += len(some)
+                    copied += _points(some)
+                tally = rescue.tally()
+            self._stamper.go_on_after(tally.last_us, tally.next_seq)
+            if not self._counted:
+                self._desk.found({}, 0, tally)
+        self._counted = True
+        self._rescued = self.corrupt
+        self._done = set()
+        with file.transaction():
+            self._save(file, self._desk.counts())
+        _log.warning("%d points could be read in what was damaged, and are kept", copied)
+
     def _small_ends(self, places: Sequence[Place]) -> Sequence[Place]:
         """The newest rows that are small and were never handed out: an earlier process had no time to join them."""
         first = len(places)
@@ -213,12 +247,14 @@ class Writer:
         return places[first:]
 
     def _begin_anew(self, wrong: NotAJournal) -> None:
-        """What is in memory is kept; what was in the file stays in it for a technician."""
+        """What is in memory is kept; of what was in the file, whatever can be read."""
         self._close()
-        aside = put_aside(self._path)
-        _log.error("the journal is damaged (%s): it is put aside as %s and a new one begun", wrong, aside.name)
+        put_aside(self._path)
+        self.corrupt = times_corrupt(self._path)
+        aside = corrupt(self._path, self.corrupt)
+        _log.error("the journal is damaged (%s): it is put aside as %s, a new one is begun", wrong, aside.name)
         self._saved = Tally()
-        self._desk.begin_anew()
+        self._done |= self._desk.begin_anew()
 
     def _lose_disk(self, wrong: Exception) -> None:
         """Say so once, and keep what there is in memory."""

@@ -81,7 +81,7 @@ class Uplink:
         self._after = 0
         self._ahead: deque[Parcel] = deque()
         self._feeding = asyncio.Lock()
-        self._lanes: dict[str, _Sent] = {}
+        self._lanes: list[_Sent] = []
         self._complained: set[str] = set()
 
     @property
@@ -162,7 +162,7 @@ class Uplink:
         """One parcel after the other, each until it is answered."""
         while True:
             sent = _Sent(await self._next())
-            self._lanes[sent.parcel.digest] = sent
+            self._lanes.append(sent)
             waits = delays(self._answer_s, 4 * self._answer_s)
             while not sent.answered:
                 sent.news.clear()
@@ -192,26 +192,27 @@ class Uplink:
             self._heard(ack)
 
     def _heard(self, ack: Ack) -> None:
-        sent = self._lanes.get(ack.batch)
-        if sent is None:
+        named = [sent for sent in self._lanes if sent.parcel.digest == ack.batch]
+        if not named:
             return  # a second answer, or one to an earlier process: what it names is gone, or is sent again
-        if not ack.unreadable and ack.stored + sum(ack.refused.values()) != sent.parcel.points:
+        if not ack.unreadable and ack.stored + sum(ack.refused.values()) != named[0].parcel.points:
             self._complain("an answer from the centre %s", "does not account for every point, so it is none")
             return
         if ack.unreadable:
             self._complain("the centre cannot read a batch, it is set aside: %s", ack.unreadable)
-        del self._lanes[ack.batch]
-        self._journal.settle(sent.parcel, ack)
-        sent.answered = True
-        sent.news.set()
+        for sent in named:  # two, if the parcel was rescued from a damaged file while it was on its way
+            self._lanes.remove(sent)
+            self._journal.settle(sent.parcel, ack if sent is named[0] else Ack(ack.batch, 0))
+            sent.answered = True
+            sent.news.set()
         if self._silent:
             self._hush(False)
-            for other in self._lanes.values():
+            for other in self._lanes:
                 other.news.set()  # the centre is back: what it has not heard is sent again at once
 
     def _take_back(self) -> None:
         """What was on its way when the connection went is sent first on the next."""
-        unanswered = [sent.parcel for sent in self._lanes.values()]
+        unanswered = [sent.parcel for sent in self._lanes]
         self._lanes.clear()
         self._ahead = deque(sorted([*unanswered, *self._ahead], key=lambda parcel: parcel.id))
 

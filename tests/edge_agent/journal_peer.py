@@ -66,3 +66,11 @@ def on_disk(path: Path) -> list[Point]:
         return [point for (payload,) in rows for point in points(decode(payload))[0]]
     finally:
         connection.close()
+
+
+def read(path: Path) -> bytes:
+    return path.read_bytes()
+
+
+def write(path: Path, content: bytes) -> None:
+    path.write_bytes(content)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from classroom_profiles.capability import Value
 from classroom_profiles.telemetry import MAX_BATCH_BYTES, Measurement, Point, Refusal, Series, decode, digest, points
 from edge_agent.clock import Moment
 from edge_agent.intake import Lot
@@ -114,7 +115,8 @@ def test_a_bad_point_is_refused_at_once_and_costs_no_neighbour(bad: Point, why: 
 
 
 def test_a_series_that_changes_its_type_is_kept_in_batches_of_one_type() -> None:
-    came = [Point(series(), BASE_US + number, value) for number, value in enumerate([1.0, 2.0, "off", "on", True])]
+    mixed: list[Value] = [1.0, 2.0, "off", "on", True]
+    came = [Point(series(), BASE_US + number, value) for number, value in enumerate(mixed)]
     rows = Stamper(BOOT).rows(lot(*came))
     assert content(*rows) == came
 
