@@ -52,8 +52,9 @@ class PowerTable(Query):
 
 
 class InputTable(Query):
-    tell: Words = Field(
-        pattern=r"^[^{}]*\{\}[^{}]*$", description="what switches to an input, {} where its code stands"
+    tell: str = Field(
+        pattern=r"^[\x20-\x7a]{0,60}\{\}[\x20-\x7a]{0,60}$",
+        description="what switches to an input, {} where its code stands",
     )
     inputs: dict[InputName, Annotated[tuple[Code, ...], Field(min_length=1)]] = Field(
         min_length=1, description="codes of each input: the first is told, any is recognised"
@@ -82,7 +83,7 @@ class ProjectorTable(_Part):
     stopbits: Literal[1, 2] = Field(1, description="stop bits")
     begin: Mark = Field("", description="what every command and reply begins with")
     end: Mark = Field("\r", min_length=1, description="what every command ends with")
-    reply_end: Mark = Field(min_length=1, max_length=1, description="the character that every reply ends with")
+    reply_end: str = Field(pattern=r"^[\x00-\x7f]$", description="the character that every reply ends with")
     accepted: Accepted = Field(description="the reply to a command: 'empty', or the command itself, 'echo'")
     refused: tuple[Code, ...] = Field(min_length=1, description="replies that mean no")
     wake: Words | None = Field(None, description="a harmless command that is sent first; none if left out")

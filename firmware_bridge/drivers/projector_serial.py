@@ -5,7 +5,8 @@ The cable goes from the projector's RS-232 socket to a USB adapter on the gatewa
 Name the port by what never changes, such as /dev/serial/by-id/usb-FTDI_…, since /dev/ttyUSB0 may be another adapter
 after the next start.
 
-Tables: `epson-esc-vp21`. One of your own is a file like those in `firmware_bridge/projector_tables`; give its path.
+Tables: `epson-esc-vp21`, `panasonic-pt`. One of your own is a file like those in `firmware_bridge/projector_tables`;
+give its path.
 
 Controls: `power`, and as far as the table has them `input`, `switch.mute` (the picture is dark, the lamp stays on) and
 `switch.freeze`. Turning on is done when the lamp is warm. What comes while it warms up or cools down waits for the
@@ -41,7 +42,9 @@ _REPLY_MAX = 256
 
 class Options(Model):
     port: str = Field(min_length=1, description="the serial port, such as /dev/serial/by-id/usb-FTDI_… or /dev/ttyUSB0")
-    table: str = Field(description="the maker's commands: epson-esc-vp21, or the path of a file of your own")
+    table: str = Field(
+        description="the maker's commands: epson-esc-vp21 or panasonic-pt, or the path of a file of your own"
+    )
     baudrate: int | None = Field(
         None, ge=300, le=921600, description="bits a second, where the projector is not set to its usual speed"
     )
