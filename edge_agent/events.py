@@ -1,0 +1,107 @@
+"""The room as a stream of server-sent events: all of it at once, then what changes, and a heartbeat in between."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+
+from pydantic import BaseModel
+
+from edge_agent.changes import Changes, Topic, Watcher
+from edge_agent.views import Views
+
+HEARTBEAT_S = 5.0
+PAUSE_S = 0.1
+"""At least so long between two looks at what has changed: many changes of one device are told as one."""
+MOST = 32
+MOST_OF_ONE_ADDRESS = 8
+
+
+class TooManyStreams(Exception):
+    """No further one can be had now."""
+
+
+class Events:
+    """All streams of a room. Each holds what has changed since it last told, never a queue of events."""
+
+    def __init__(
+        self,
+        views: Views,
+        changes: Changes,
+        *,
+        heartbeat_s: float = HEARTBEAT_S,
+        most: int = MOST,
+        most_of_one_address: int = MOST_OF_ONE_ADDRESS,
+    ) -> None:
+        self._views = views
+        self._changes = changes
+        self._heartbeat_s = heartbeat_s
+        self._most, self._most_of_one = most, most_of_one_address
+        self._open: Counter[str] = Counter()
+
+    @property
+    def open(self) -> int:
+        return self._open.total()
+
+    def check(self, address: str) -> None:
+        """Raises TooManyStreams."""
+        if self._open.total() >= self._most or self._open[address] >= self._most_of_one:
+            raise TooManyStreams
+
+    async def stream(self, address: str, may_look: Callable[[], bool]) -> AsyncIterator[str]:
+        """Until the listener has gone, or may look no longer."""
+        with self._counted(address) as there_is_room, self._changes.watch() as watcher:
+            if not there_is_room:
+                return
+            yield _event("room", self._views.room())
+            now = asyncio.get_running_loop().time
+            beat_at = now() + self._heartbeat_s
+            while True:
+                changed = await _changed_until(watcher, beat_at)
+                if not may_look():
+                    return
+                if changed:
+                    yield "".join(self._told(changed))
+                    await asyncio.sleep(PAUSE_S)
+                if now() >= beat_at:
+                    beat_at = now() + self._heartbeat_s
+                    yield "event: heartbeat\ndata: {}\n\n"
+
+    def _told(self, changed: set[tuple[Topic, str]]) -> Iterator[str]:
+        for topic, name in sorted(changed):
+            match topic:
+                case Topic.DEVICE:
+                    yield _event("device", self._views.device(name))
+                case Topic.LESSON:
+                    yield _event("lesson", self._views.lesson())
+                case Topic.UPLINK:
+                    yield _event("uplink", self._views.uplink())
+
+    @contextmanager
+    def _counted(self, address: str) -> Iterator[bool]:
+        """Counted when it begins, for one that was asked for and never begun would never end either."""
+        try:
+            self.check(address)
+        except TooManyStreams:
+            yield False
+            return
+        self._open[address] += 1
+        try:
+            yield True
+        finally:
+            self._open[address] -= 1
+            if not self._open[address]:
+                del self._open[address]
+
+
+async def _changed_until(watcher: Watcher, at_s: float) -> set[tuple[Topic, str]]:
+    """Empty if nothing had changed by then (the loop's time)."""
+    try:
+        async with asyncio.timeout_at(at_s):
+            return await watcher.next()
+    except TimeoutError:
+        return set()
+
+
+def _event(name: str, content: BaseModel | None) -> str:
+    return f"event: {name}\ndata: {'null' if content is None else content.model_dump_json()}\n\n"

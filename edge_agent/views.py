@@ -1,0 +1,268 @@
+"""The JSON of docs/api.md, made from the agent's own values; field by field the same as in the OpenAPI description."""
+
+import time
+from collections.abc import Iterable
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from classroom_profiles.capability import WORDS, Capability, Value
+from classroom_profiles.model import Name, Sentence
+from classroom_profiles.profile import Icon, Need, Preempts, Profile
+from classroom_profiles.reading import HealthState
+from classroom_profiles.role import Role
+from classroom_profiles.state import Control
+from edge_agent.journal import Journal
+from edge_agent.lesson import Lesson, LessonState, LessonStep, StepState
+from edge_agent.lessons import Lessons
+from edge_agent.live_room import KnownDevice, LiveRoom
+from edge_agent.rank import Rank
+from edge_agent.uplink import Uplink
+
+
+class View(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Error(View):
+    """What every error looks like."""
+
+    error: str = Field(description="a code that stays the same, such as 'unreachable' or 'wrong-pin'")
+    detail: str = Field("", description="English, for technicians")
+    device: str | None = Field(None, description="the device's id, if it is about one")
+
+
+class Health(View):
+    status: str = Field("ok", description="always 'ok': whoever answers is well")
+    version: str
+    uptime_s: float
+    ready: bool = Field(description="every device has been tried once since the agent began")
+
+
+class Session(View):
+    role: Rank
+    expires_s: float | None = Field(description="until a session ends that nobody uses; null without one")
+
+
+class SessionState(Session):
+    pins_set: bool = Field(description="false while nobody can log in, since the room has no PIN")
+
+
+class ProfileView(View):
+    id: str
+    version: int
+    name: Name
+    description: Sentence
+    icon: Icon
+    preempts: Preempts = Field(description="'yes': may be started while another lesson is being prepared")
+
+
+class HealthView(View):
+    state: HealthState
+    reason: str = Field(description="for 'fault' and 'unreachable': a short code")
+    since: float = Field(description="seconds since 1970-01-01 UTC")
+
+
+class ReadingView(View):
+    value: Value
+    unit: str = Field(description="as people read it; empty where there is none")
+    time: float = Field(description="seconds since 1970-01-01 UTC")
+
+
+class ControlView(View):
+    target: str = Field(description="what a command names: 'power', 'switch.fan'")
+    capability: Capability
+    channel: str
+    choices: tuple[str, ...] = Field(description="the values it takes, where they are a closed set")
+
+
+class DeviceView(View):
+    id: str
+    role: Role
+    name: Name
+    driver: str
+    health: HealthView
+    values: dict[str, ReadingView] = Field(description="by metric: 'power', 'switch_fan', 'temperature_c'")
+    controls: tuple[ControlView, ...] = Field(description="empty while the device has not been reached")
+
+
+class StepErrorView(View):
+    error: str
+    detail: str
+
+
+class StepView(View):
+    id: str
+    device: str
+    role: Role
+    target: str
+    value: Value
+    need: Need
+    after: tuple[str, ...] = Field(description="ids of steps that are done before")
+    timeout_s: float
+    state: StepState
+    attempt: int = Field(description="counts from 1; 0 while it was not tried")
+    error: StepErrorView | None
+
+
+class SkippedView(View):
+    role: Role
+    device: str | None
+    target: str
+    why: str = Field(description="no-device, cannot or left-out")
+
+
+class BlockedView(View):
+    role: Role
+    device: str | None
+    target: str
+    why: str = Field(description="no-device, cannot, or the code of what the device said")
+    detail: str
+
+
+class LessonView(View):
+    id: str
+    profile: str
+    version: int
+    name: Name
+    state: LessonState
+    started: float = Field(description="seconds since 1970-01-01 UTC")
+    ready_s: float | None = Field(description="how long it took to be ready; null before")
+    resumed: bool = Field(description="the agent was restarted in the middle of it, and went on")
+    cancelled: bool = Field(description="it was ended before it was ready")
+    steps: tuple[StepView, ...]
+    skipped: tuple[SkippedView, ...]
+    blocked: tuple[BlockedView, ...]
+
+
+class UplinkView(View):
+    connected: bool
+    backlog: int = Field(description="points that wait for the centre")
+    stored: int = Field(description="points that the centre has confirmed")
+
+
+class RoomView(View):
+    school: str
+    room: str
+    name: Name
+    time: float = Field(description="the gateway's clock, seconds since 1970-01-01 UTC")
+    simulated: bool = Field(description="a device says that it is simulated")
+    devices: tuple[DeviceView, ...]
+    lesson: LessonView | None
+    uplink: UplinkView
+
+
+class Views:
+    """The room of this moment, in parts and as a whole."""
+
+    def __init__(self, room: LiveRoom, lessons: Lessons, journal: Journal, uplink: Uplink) -> None:
+        self._room, self._lessons, self._journal, self._uplink = room, lessons, journal, uplink
+
+    def room(self) -> RoomView:
+        room = self._room.room
+        known = [self._room.device(device.id) for device in room.devices]
+        return RoomView(
+            school=room.school,
+            room=room.room,
+            name=room.name,
+            time=time.time(),
+            simulated=any(reading.simulated for device in known for reading in device.readings.values()),
+            devices=tuple(self.device(device.id) for device in room.devices),
+            lesson=self.lesson(),
+            uplink=self.uplink(),
+        )
+
+    def device(self, device_id: str) -> DeviceView:
+        """Raises KeyError."""
+        device = self._room.room.device(device_id)
+        if device is None:
+            raise KeyError(device_id)
+        known = self._room.device(device_id)
+        return DeviceView(
+            id=device.id,
+            role=device.role,
+            name=device.shown_name,
+            driver=device.driver,
+            health=_health(known),
+            values={
+                metric: ReadingView(value=reading.value, unit=reading.unit, time=_s(reading.time_us))
+                for metric, reading in known.readings.items()
+            },
+            controls=tuple(_control(control) for control in known.controls or ()),
+        )
+
+    def lesson(self) -> LessonView | None:
+        return None if self._lessons.current is None else lesson_view(self._lessons.current)
+
+    def uplink(self) -> UplinkView:
+        return UplinkView(
+            connected=self._uplink.connected, backlog=max(0, self._journal.backlog), stored=self._journal.stored
+        )
+
+
+def profile_views(profiles: Iterable[Profile]) -> list[ProfileView]:
+    return [
+        ProfileView(
+            id=profile.id,
+            version=profile.version,
+            name=profile.name,
+            description=profile.description,
+            icon=profile.icon,
+            preempts=profile.preempts,
+        )
+        for profile in profiles
+    ]
+
+
+def lesson_view(lesson: Lesson) -> LessonView:
+    return LessonView(
+        id=lesson.id,
+        profile=lesson.profile,
+        version=lesson.version,
+        name=lesson.name,
+        state=lesson.state,
+        started=_s(lesson.started_us),
+        ready_s=lesson.ready_s,
+        resumed=lesson.resumed,
+        cancelled=lesson.cancelled,
+        steps=tuple(_step(step) for step in lesson.steps),
+        skipped=tuple(
+            SkippedView(role=gap.role, device=gap.device, target=str(gap.command.target), why=gap.why)
+            for gap in lesson.skipped
+        ),
+        blocked=tuple(
+            BlockedView(
+                role=gap.role, device=gap.device, target=str(gap.command.target), why=gap.why, detail=gap.detail
+            )
+            for gap in lesson.blocked
+        ),
+    )
+
+
+def _step(step: LessonStep) -> StepView:
+    return StepView(
+        id=step.id,
+        device=step.device,
+        role=step.role,
+        target=str(step.command.target),
+        value=step.command.value,
+        need=step.need,
+        after=step.after,
+        timeout_s=step.timeout_s,
+        state=step.state,
+        attempt=step.attempt,
+        error=None if step.error is None else StepErrorView(error=step.error.code, detail=step.error.detail),
+    )
+
+
+def _health(known: KnownDevice) -> HealthView:
+    return HealthView(state=known.health.state, reason=known.health.reason, since=_s(known.since_us))
+
+
+def _control(control: Control) -> ControlView:
+    target = control.target
+    choices = control.choices or WORDS.get(target.capability, ())
+    return ControlView(target=str(target), capability=target.capability, channel=target.channel, choices=choices)
+
+
+def _s(time_us: int) -> float:
+    return time_us / 1_000_000
