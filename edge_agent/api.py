@@ -1,6 +1,5 @@
 """The room's HTTP API and wall panel. A route without a declared rank cannot be made: see `GuardedRoute`."""
 
-import json
 import logging
 import time
 from collections.abc import Callable, Coroutine, Sequence
@@ -10,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, StreamingResponse
 from fastapi.routing import APIRoute

@@ -1,4 +1,4 @@
-"""The agent, put together: journal, uplink, devices, lessons, triggers and the HTTP server, each a task of one group."""
+"""The agent, put together: journal, uplink, devices, lessons, triggers and HTTP, each a task of one group."""
 
 import asyncio
 import fcntl

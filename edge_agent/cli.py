@@ -43,10 +43,9 @@ def agent(
     PINs come from LOPHOC_TEACHER_PIN and LOPHOC_TECHNICIAN_PIN, or from `lophoc pin set`; the brokers' passwords from
     LOPHOC_BROKER_PASSWORD and LOPHOC_UPLINK_PASSWORD. Exit code 2: what was given is wrong; 1: it could not run.
     """
-    from firmware_bridge.transports.mqtt import Broker, WrongBroker
-
     from edge_agent.app import CannotRun, Settings, bind, only_one, run_agent
     from edge_agent.pins import Pins
+    from firmware_bridge.transports.mqtt import Broker, WrongBroker
 
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
