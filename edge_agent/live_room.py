@@ -18,6 +18,7 @@ from edge_agent.telemetry_points import health_points, reading_point
 from firmware_bridge import driver
 from firmware_bridge.driver import DriverKind, Wires
 
+_PACE = Pace()
 HEARTBEAT_US = 60_000_000
 """A state that is said again unchanged is recorded again after this time, not sooner."""
 _FIRST_VALUES_S = 2.0
@@ -61,7 +62,7 @@ class LiveRoom:
         record: Callable[[Iterable[Point]], None],
         *,
         kind_of: Callable[[str], DriverKind[Any]] = driver.find,
-        pace: Pace = Pace(),
+        pace: Pace = _PACE,
     ) -> None:
         """Raises KeyError for a driver that is not installed, pydantic.ValidationError for wrong options."""
         self.room = room
@@ -69,12 +70,12 @@ class LiveRoom:
         self._record = record
         self._listening: list[Listen] = []
         self._live: dict[str, _Live] = {}
-        now_us = _now_us()
+        began_us = now_us()
         for device in room.devices:
             kind = kind_of(device.driver)
             options = kind.options.model_validate(device.options)
             supervisor = Supervisor(device.id, _maker(kind, options, wires), self._hearing(device.id), pace)
-            self._live[device.id] = _Live(device, supervisor, now_us)
+            self._live[device.id] = _Live(device, supervisor, began_us)
 
     async def run(self) -> None:
         """Until cancelled; then every driver is closed."""
@@ -141,7 +142,7 @@ class LiveRoom:
     def _hear(self, live: _Live, change: Change) -> None:
         if isinstance(change, Health):
             if change != live.health:
-                live.health, live.since_us = change, _now_us()
+                live.health, live.since_us = change, now_us()
                 self._record(health_points(self.room.room, live.device, change, live.since_us))
         else:
             live.readings[change.metric] = change
@@ -185,5 +186,6 @@ def _settled_by(live: _Live) -> float:
     return 0.0 if has_said else live.supervisor.opened_at + _FIRST_VALUES_S
 
 
-def _now_us() -> int:
+def now_us() -> int:
+    """Wall clock, microseconds since 1970-01-01 UTC."""
     return time.time_ns() // 1000

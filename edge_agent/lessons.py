@@ -1,0 +1,284 @@
+"""The room's lessons: one at a time, prepared, ended, and taken up again after a restart."""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from classroom_profiles.plan import plan
+from classroom_profiles.profile import Preempts, Profile
+from classroom_profiles.telemetry import Point
+from edge_agent.changes import Changes
+from edge_agent.lesson import Lesson, LessonState, StepError, StepState, begun, planned
+from edge_agent.lesson_store import LessonStore
+from edge_agent.live_room import LiveRoom, now_us
+from edge_agent.preflight import CHECK_S, preflight
+from edge_agent.preparation import Preparation, RequiredFailed
+from edge_agent.telemetry_points import LESSON, event_point, lesson_points
+
+_STOP_S = 5.0
+"""How long what is stopped may take to let go of its devices."""
+
+_log = logging.getLogger("lophoc.lesson")
+
+
+class Busy(Exception):
+    """Another lesson is being prepared or undone."""
+
+
+class NoLesson(Exception):
+    """There is nothing to end."""
+
+
+class UnknownProfile(Exception):
+    """No profile has this id."""
+
+
+class Lessons:
+    """`run` does the work; `start` and `end` say what work, and return when it has begun."""
+
+    def __init__(
+        self,
+        room: LiveRoom,
+        profiles: Mapping[str, Profile],
+        store: LessonStore,
+        changes: Changes,
+        record: Callable[[Iterable[Point]], None],
+        *,
+        pause_s: float = 0.5,
+    ) -> None:
+        """`pause_s`: how long to wait before a second try of a step."""
+        self.current: Lesson | None = None
+        """The lesson of this room, also when it is over; None before the first."""
+        self._room = room
+        self._profiles = profiles
+        self._store = store
+        self._changes = changes
+        self._record = record
+        self._pause_s = pause_s
+        self._tasks: asyncio.TaskGroup | None = None
+        self._running = asyncio.Event()
+        self._switching = asyncio.Lock()
+        self._work: asyncio.Task[None] | None = None
+
+    async def run(self) -> None:
+        """Forever: first goes on with a lesson that was being prepared or undone when the agent was stopped."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                self._tasks = tasks
+                await self._resume()
+                self._running.set()
+                await asyncio.get_running_loop().create_future()
+        finally:
+            self._running.clear()
+            self._tasks = None
+
+    async def preview(self, profile: str, without: Collection[str]) -> Lesson:
+        """The lesson as it would run now, and what stands in its way. Nothing is touched. Raises UnknownProfile."""
+        found = self._profile(profile)
+        await self._room.settled(CHECK_S)
+        lesson = begun(secrets.token_hex(8), found, now_us(), tuple(without))
+        return await preflight(self._room, self._planned(lesson, found))
+
+    async def start(self, profile: str, without: Collection[str]) -> Lesson:
+        """Begin. Raises UnknownProfile, or Busy while one is being prepared or undone, unless it preempts."""
+        found = self._profile(profile)
+        return await self._switch(self._start(found, tuple(without)))
+
+    async def end(self) -> Lesson:
+        """Stop what is being prepared, and put back what it or a finished lesson changed. Raises NoLesson."""
+        return await self._switch(self._end())
+
+    # --- from one lesson to the next ---
+
+    async def _switch(self, work: Coroutine[Any, Any, Lesson]) -> Lesson:
+        """One switch at a time, and to its end, whatever becomes of who asked for it."""
+        try:
+            await self._running.wait()
+            assert self._tasks is not None
+        except BaseException:
+            work.close()
+            raise
+        outcome: asyncio.Future[Lesson] = asyncio.get_running_loop().create_future()
+        self._tasks.create_task(self._switched(work, outcome), name="lesson: switch")
+        return await asyncio.shield(outcome)
+
+    async def _switched(self, work: Coroutine[Any, Any, Lesson], outcome: "asyncio.Future[Lesson]") -> None:
+        try:
+            async with self._switching:
+                outcome.set_result(await work)
+        except (Busy, NoLesson) as no:
+            outcome.set_exception(no)
+        finally:
+            outcome.cancel()
+            work.close()
+
+    async def _start(self, profile: Profile, without: tuple[str, ...]) -> Lesson:
+        before = self.current
+        if before is not None and before.is_busy:
+            if profile.preempts is not Preempts.YES:
+                raise Busy(f"{before.profile} is being {'undone' if before.state == 'undoing' else 'prepared'}")
+            if before.state is not LessonState.UNDOING and (before.profile, before.without) == (profile.id, without):
+                return before  # told twice, as people do in an emergency
+            await self._stop()
+            self._event("preempted", before.profile)
+        lesson = self._planned(begun(secrets.token_hex(8), profile, now_us(), without), profile)
+        self._show(replace(lesson, blocked=()))
+        self._do(self._prepare(lesson, profile))
+        return self._shown()
+
+    async def _end(self) -> Lesson:
+        if self.current is None:
+            raise NoLesson("there is no lesson")
+        if self.current.state is LessonState.UNDOING:
+            return self.current
+        await self._stop()
+        lesson = self._shown()
+        match lesson.state:
+            case LessonState.PREFLIGHT:
+                self._show(_over(replace(lesson, cancelled=True), LessonState.UNDONE))
+            case LessonState.RUNNING:
+                self._begin_undo(lesson, LessonState.UNDONE, cancelled=True)
+            case LessonState.READY:
+                self._begin_undo(lesson, LessonState.UNDONE)
+            case LessonState.UNDOING:  # a required step failed in the last moment
+                self._begin_undo(lesson, lesson.ends_as)
+            case _:
+                raise NoLesson("it is over")
+        return self._shown()
+
+    async def _stop(self) -> None:
+        """Whatever is being done ends where it is."""
+        if self._work is None:
+            return
+        self._work.cancel()
+        _, stuck = await asyncio.wait([self._work], timeout=_STOP_S)
+        if stuck:
+            _log.error("a device does not let go after %g s; going on without it", _STOP_S)
+        self._work = None
+
+    # --- the work ---
+
+    def _do(self, work: Coroutine[Any, Any, None]) -> None:
+        assert self._tasks is not None
+        self._work = self._tasks.create_task(self._contained(work), name="lesson")
+
+    async def _contained(self, work: Coroutine[Any, Any, None]) -> None:
+        """A mistake of ours ends the lesson, not the agent."""
+        try:
+            await work
+        except Exception:  # noqa: BLE001 - logged, with its trace
+            _log.exception("a lesson could not go on")
+            self._show(_over(self._shown(), LessonState.FAILED))
+
+    async def _prepare(self, lesson: Lesson, profile: Profile) -> None:
+        """What preempts asks nobody and waits for nothing: it tells each device at once."""
+        if profile.preempts is not Preempts.YES:
+            await self._room.settled(CHECK_S)
+            lesson = await preflight(self._room, self._planned(lesson, profile))
+        if lesson.blocked:
+            self._show(_over(lesson, LessonState.BLOCKED))
+            return
+        steps = tuple(replace(step, error=None) for step in lesson.steps)
+        await self._take(replace(lesson, state=LessonState.RUNNING, steps=steps))
+
+    async def _take(self, lesson: Lesson) -> None:
+        self._show(lesson)
+        try:
+            await self._preparation(lesson).prepare()
+        except RequiredFailed:
+            self._begin_undoing(self._shown(), LessonState.FAILED)
+            await self._undo()
+        else:
+            ready_s = round(max(0, now_us() - lesson.started_us) / 1e6, 3)
+            self._show(replace(self._shown(), state=LessonState.READY, ready_s=ready_s))
+            await self._store.durable()
+
+    def _begin_undo(self, lesson: Lesson, ends_as: LessonState, *, cancelled: bool = False) -> None:
+        self._begin_undoing(replace(lesson, cancelled=lesson.cancelled or cancelled), ends_as)
+        self._do(self._undo())
+
+    def _begin_undoing(self, lesson: Lesson, ends_as: LessonState) -> None:
+        """From here on, what was being done counts as done: it is put back."""
+        steps = tuple(
+            replace(step, state=StepState.DONE) if step.state is StepState.RUNNING else step for step in lesson.steps
+        )
+        self._show(replace(lesson, state=LessonState.UNDOING, ends_as=ends_as, steps=steps))
+
+    async def _undo(self) -> None:
+        await self._preparation(self._shown()).undo()
+        self._show(_over(self._shown(), self._shown().ends_as))
+        await self._store.durable()
+
+    async def _resume(self) -> None:
+        lesson = await self._store.load()
+        if lesson is None:
+            return
+        if not lesson.is_busy:
+            self._show(lesson)
+            return
+        lesson = replace(lesson, resumed=True)
+        profile = self._profiles.get(lesson.profile)
+        same = profile is not None and profile.version == lesson.version
+        _log.warning("going on with the lesson %s, which was %s when the agent stopped", lesson.profile, lesson.state)
+        if lesson.state is LessonState.UNDOING:
+            self._begin_undo(lesson, lesson.ends_as)
+        elif profile is None or not same:
+            self._begin_undo(_without_profile(lesson), LessonState.FAILED)
+        elif lesson.state is LessonState.PREFLIGHT:
+            self._show(lesson)
+            self._do(self._prepare(lesson, profile))
+        else:
+            self._show(lesson)
+            self._do(self._go_on(lesson))
+
+    async def _go_on(self, lesson: Lesson) -> None:
+        """What is done is looked at again, what was being done is done again."""
+        await self._room.settled(CHECK_S)
+        await self._take(lesson)
+
+    # --- small things ---
+
+    def _profile(self, profile_id: str) -> Profile:
+        if profile_id not in self._profiles:
+            raise UnknownProfile(profile_id)
+        return self._profiles[profile_id]
+
+    def _planned(self, lesson: Lesson, profile: Profile) -> Lesson:
+        return planned(lesson, plan(profile, self._room.room, self._room.state(), lesson.without))
+
+    def _preparation(self, lesson: Lesson) -> Preparation:
+        return Preparation(self._room, lesson, self._show, self._store.durable, self._pause_s)
+
+    def _shown(self) -> Lesson:
+        assert self.current is not None
+        return self.current
+
+    def _show(self, lesson: Lesson) -> None:
+        before, self.current = self.current, lesson
+        self._store.keep(lesson)
+        self._changes.lesson()
+        if before is None or (before.id, before.state) != (lesson.id, lesson.state):
+            self._record(lesson_points(self._room.room.room, lesson, now_us()))
+
+    def _event(self, metric: str, value: str) -> None:
+        self._record([event_point(self._room.room.room, LESSON, LESSON, metric, value, now_us())])
+
+
+def _over(lesson: Lesson, state: LessonState) -> Lesson:
+    """What was not begun will not be."""
+    steps = tuple(
+        replace(step, state=StepState.NOT_TRIED) if step.state is StepState.WAITING else step for step in lesson.steps
+    )
+    return replace(lesson, state=state, steps=steps)
+
+
+def _without_profile(lesson: Lesson) -> Lesson:
+    error = StepError("unknown-profile", "the profile was changed or removed while the agent was stopped")
+    steps = tuple(
+        replace(step, state=StepState.NOT_TRIED, error=error) if step.state is StepState.WAITING else step
+        for step in lesson.steps
+    )
+    return replace(lesson, steps=steps)

@@ -1,0 +1,49 @@
+"""What stands in a lesson's way, found by asking every device at once and touching none."""
+
+import asyncio
+from dataclasses import replace
+
+from classroom_profiles.profile import Need
+from edge_agent.lesson import Blocked, Lesson, LessonState, LessonStep, StepError, StepState
+from edge_agent.live_room import LiveRoom
+from firmware_bridge.errors import DeviceError, NotNow, Timeout
+
+CHECK_S = 5.0
+"""How long a device may take to say if it could."""
+
+
+async def preflight(room: LiveRoom, lesson: Lesson) -> Lesson:
+    """The lesson with an error in each step that could not be done now, `blocked` if one of them is required.
+
+    A device that warms up or cools down, or is to be turned on first, is in nobody's way: the command waits.
+    """
+    async with asyncio.TaskGroup() as tasks:
+        asked = {
+            step.id: tasks.create_task(_check(room, step), name=f"preflight: {step.id}")
+            for step in lesson.steps
+            if step.state is StepState.WAITING
+        }
+    errors = {step_id: task.result() for step_id, task in asked.items()}
+    steps = tuple(replace(step, error=errors.get(step.id)) for step in lesson.steps)
+    blocked = (*lesson.blocked, *(found for step in steps if (found := _blocked(step))))
+    state = LessonState.BLOCKED if blocked else lesson.state
+    return replace(lesson, steps=steps, blocked=blocked, state=state)
+
+
+async def _check(room: LiveRoom, step: LessonStep) -> StepError | None:
+    try:
+        async with asyncio.timeout(CHECK_S):
+            await room.check(step.device, step.command)
+    except NotNow:
+        return None
+    except DeviceError as error:
+        return StepError(error.code, str(error))
+    except TimeoutError:
+        return StepError(Timeout.code, f"it did not say in {CHECK_S:g} s if it could")
+    return None
+
+
+def _blocked(step: LessonStep) -> Blocked | None:
+    if step.need is not Need.REQUIRED or step.error is None:
+        return None
+    return Blocked(step.role, step.device, step.command, step.error.code, step.error.detail)

@@ -1,0 +1,183 @@
+"""Brings a room to a lesson, or back: steps in parallel as far as their order allows, each verified.
+
+Every change is told at once, and is durable before a device is told anything: intent first. A process that was killed
+finds in the store at least all that it may have done.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+from classroom_profiles.capability import Command
+from classroom_profiles.profile import Need
+from edge_agent.backoff import delays
+from edge_agent.lesson import (
+    Lesson,
+    LessonStep,
+    StepError,
+    StepState,
+    dependents,
+    goes_dark,
+    superseded,
+)
+from edge_agent.live_room import LiveRoom
+from firmware_bridge.errors import BadReply, DeviceError, Refused
+
+VERIFY_S = 2.0
+"""How long after its confirmation a device may take to read as it was told."""
+
+Show = Callable[[Lesson], None]
+"""Take it as the current lesson."""
+Durable = Callable[[], Awaitable[None]]
+"""Returns when what was shown would be known after a restart."""
+
+
+class RequiredFailed(Exception):
+    """A step without which the lesson cannot be held."""
+
+
+class Preparation:
+    """One lesson on its way. Its state is `lesson`; cancel the task that runs it to stop where it is."""
+
+    def __init__(self, room: LiveRoom, lesson: Lesson, show: Show, durable: Durable, pause_s: float) -> None:
+        """`pause_s`: at least half of this lies before a second try, more before each later one."""
+        self.lesson = lesson
+        self._room = room
+        self._show = show
+        self._durable = durable
+        self._pause_s = pause_s
+
+    async def prepare(self) -> None:
+        """Every step. Raises RequiredFailed as soon as one that is required has failed; others are stopped."""
+        why: BaseException | None = None
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                going: dict[str, asyncio.Task[None]] = {}
+                for step in self.lesson.steps:  # in the plan's order: what a step comes after is there already
+                    before = [going[name] for name in step.after]
+                    going[step.id] = tasks.create_task(self._take(step.id, before), name=f"lesson: {step.id}")
+        except* RequiredFailed as failed:
+            why = failed.exceptions[0]
+        if why is not None:
+            raise why
+
+    async def undo(self) -> None:
+        """Put back what may have moved, last things first. What cannot be put back says so in its step."""
+        order = dependents(self.lesson)
+        async with asyncio.TaskGroup() as tasks:
+            going: dict[str, asyncio.Task[None]] = {}
+            for step in reversed(self.lesson.steps):
+                before = [going[name] for name in order[step.id]]
+                going[step.id] = tasks.create_task(self._put_back(step.id, before), name=f"undo: {step.id}")
+
+    # --- one step ---
+
+    async def _take(self, step_id: str, before: list[asyncio.Task[None]]) -> None:
+        if before:
+            await asyncio.wait(before)
+        step = self.lesson.step(step_id)
+        if step.state in (StepState.FAILED, StepState.NOT_TRIED):
+            return  # from before a restart
+        if step.state in (StepState.DONE, StepState.ALREADY) and self._holds(step):
+            return
+        if (stopper := self._stopper(step)) is not None:
+            error = StepError("after", f"it comes after {stopper}, which failed")
+            self._put(replace(step, state=StepState.NOT_TRIED, error=error))
+        else:
+            await self._try(step)
+        self._judge(self.lesson.step(step_id))
+
+    async def _try(self, step: LessonStep) -> None:
+        error = await self._achieve(step, step.command, StepState.RUNNING)
+        state = StepState.DONE if error is None else StepState.FAILED
+        self._put(replace(self.lesson.step(step.id), state=state, error=error))
+
+    async def _put_back(self, step_id: str, before: list[asyncio.Task[None]]) -> None:
+        if before:
+            await asyncio.wait(before)
+        step = self.lesson.step(step_id)
+        if step.state is StepState.WAITING:
+            self._put(replace(step, state=StepState.NOT_TRIED))
+        if not step.may_have_moved:
+            return
+        error = await self._way_back(step)
+        now = self.lesson.step(step_id)
+        if step.state is StepState.FAILED:  # it keeps saying why it failed
+            if error is not None and now.error is not None:
+                detail = f"{now.error.detail}; and it could not be put back: {error.detail}"
+                self._put(replace(now, error=replace(now.error, detail=detail)))
+            return
+        self._put(replace(now, state=StepState.UNDO_FAILED if error else StepState.UNDONE, error=error))
+
+    async def _way_back(self, step: LessonStep) -> StepError | None:
+        if step.undo == step.command:
+            return None
+        if step.undo is None:
+            if goes_dark(self.lesson, step.device):
+                return None
+            return StepError("not-known", "how it was before the lesson is not known")
+        return await self._achieve(step, step.undo, None)
+
+    async def _achieve(self, step: LessonStep, command: Command, state: StepState | None) -> StepError | None:
+        """Bring the device there in one of several tries; None if it is there. `state`: what the step is meanwhile."""
+        pauses = delays(self._pause_s, 8 * self._pause_s)
+        error: StepError | None = None
+        for attempt in range(1, step.retries + 2):
+            if error is not None:
+                await asyncio.sleep(next(pauses))
+            if state is not None:
+                self._put(replace(self.lesson.step(step.id), state=state, attempt=attempt, error=error))
+            await self._durable()
+            try:
+                await self._room.command(step.device, command, step.timeout_s)
+                await self._verify(step.device, command)
+            except Refused as why:
+                return StepError(why.code, str(why))
+            except DeviceError as why:
+                error = StepError(why.code, str(why))
+            except KeyError:
+                return StepError("unknown-device", "the room does not have it any more")
+            else:
+                return None
+        return error
+
+    async def _verify(self, device: str, command: Command) -> None:
+        """It confirmed; now it must also read so, where it reads that at all. Raises BadReply."""
+        metric = command.target.metric
+
+        def reads_so() -> bool:
+            value = self._room.value(device, metric)
+            return value is None or command.holds(value)
+
+        if not await self._room.until(reads_so, VERIFY_S):
+            raise BadReply(f"it confirmed {command}, and reads {self._room.value(device, metric)}")
+
+    def _holds(self, step: LessonStep) -> bool:
+        """True if it is still where it was found or brought, as far as that can be read."""
+        try:
+            value = self._room.value(step.device, step.command.target.metric)
+        except KeyError:
+            return False
+        return step.command.holds(value) or superseded(self.lesson, step)
+
+    def _stopper(self, step: LessonStep) -> str | None:
+        """The step that had to be done before this one and was not.
+
+        On one device the order is only that of the writing, so that a failure there stops nothing: in an emergency
+        the light's level is worth a try when its switch has failed.
+        """
+        for name in step.after:
+            earlier = self.lesson.step(name)
+            if earlier.state is StepState.NOT_TRIED:
+                return name
+            if earlier.state is StepState.FAILED and earlier.device != step.device:
+                return name
+        return None
+
+    def _judge(self, step: LessonStep) -> None:
+        if step.need is Need.REQUIRED and step.state in (StepState.FAILED, StepState.NOT_TRIED):
+            raise RequiredFailed(step.id)
+
+    def _put(self, step: LessonStep) -> None:
+        self.lesson = self.lesson.with_step(step)
+        self._show(self.lesson)
