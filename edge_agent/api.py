@@ -45,6 +45,8 @@ COOKIE = "lophoc_session"
 PANEL = Path(__file__).parent / "panel"
 COMMAND_S = 200.0
 """How long a device may take to confirm: a projector may have to cool down before it warms up."""
+_SAID_S = 0.5
+"""How long to wait for the reading that goes with a confirmation."""
 
 _STATUS_OF_DEVICE = {
     "not-now": HTTPStatus.CONFLICT,
@@ -278,11 +280,13 @@ async def command(device: str, asked: Tell, parts: _Parts) -> DeviceView:
     """Bring one device to one state; answered once the device itself has confirmed it."""
     _known(parts, device)
     try:
-        await parts.room.command(device, Command.parse(asked.target, asked.value), COMMAND_S)
+        told = Command.parse(asked.target, asked.value)
+        await parts.room.command(device, told, COMMAND_S)
     except WrongValue as wrong:
         raise ApiError(422, "invalid", str(wrong), device) from None
     except DeviceError as why:
         raise ApiError(_STATUS_OF_DEVICE.get(why.code, 504), why.code, str(why), device) from None
+    await parts.room.until(lambda: told.holds(parts.room.value(device, told.target.metric)), _SAID_S)
     return parts.views.device(device)
 
 

@@ -65,10 +65,14 @@ async def run_agent(
     """Until `stopped` is set. Calls `ready` once the API can be asked. Raises WrongBroker, or the group of failures."""
     room, changes = settings.room, Changes()
     link = MqttLink(settings.broker, name=room.gateway_id)
-    async with Journal.open(settings.data / "journal.sqlite", boot_id()) as journal, link:
+    async with (
+        Journal.open(settings.data / "journal.sqlite", boot_id()) as journal,
+        LessonStore(settings.data / "lesson.sqlite") as store,
+        link,
+    ):
         live = LiveRoom(room, Wires(mqtt=link), changes, journal.write)
         profiles = {profile.id: profile for profile in settings.profiles}
-        lessons = Lessons(live, profiles, LessonStore(settings.data / "lesson.json"), changes, journal.write)
+        lessons = Lessons(live, profiles, store, changes, journal.write)
         uplink = Uplink(settings.uplink, Address(room.school, room.gateway_id), journal, changes.uplink)
         access = Access(pins, room.open_view)
         if not access.pins_set:
@@ -95,7 +99,7 @@ async def run_agent(
             running = [
                 tasks.create_task(live.run(), name="devices"),
                 tasks.create_task(lessons.run(), name="lessons"),
-                tasks.create_task(Triggers(live, lessons).run(), name="triggers"),
+                tasks.create_task(Triggers(live, lessons, journal.write).run(), name="triggers"),
                 tasks.create_task(uplink.run(), name="uplink"),
                 tasks.create_task(report(journal, uplink, room.room, room.gateway_id), name="gateway points"),
                 tasks.create_task(settle(), name="settle"),
