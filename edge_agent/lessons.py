@@ -18,8 +18,8 @@ from edge_agent.preflight import CHECK_S, preflight
 from edge_agent.preparation import Preparation, RequiredFailed
 from edge_agent.telemetry_points import LESSON, event_point, lesson_points
 
-_STOP_S = 5.0
-"""How long what is stopped may take to let go of its devices."""
+_STOP_S = 1.0
+"""How long what is stopped may take to let go of its devices; an emergency waits no longer for it."""
 
 _log = logging.getLogger("lophoc.lesson")
 
@@ -62,6 +62,7 @@ class Lessons:
         self._running = asyncio.Event()
         self._switching = asyncio.Lock()
         self._work: asyncio.Task[None] | None = None
+        self._preparing: object = None
 
     async def run(self) -> None:
         """Forever: first goes on with a lesson that was being prepared or undone when the agent was stopped."""
@@ -109,8 +110,8 @@ class Lessons:
         try:
             async with self._switching:
                 outcome.set_result(await work)
-        except (Busy, NoLesson) as no:
-            outcome.set_exception(no)
+        except Exception as why:  # noqa: BLE001 - told to who asked
+            outcome.set_exception(why)
         finally:
             outcome.cancel()
             work.close()
@@ -157,7 +158,7 @@ class Lessons:
         _, stuck = await asyncio.wait([self._work], timeout=_STOP_S)
         if stuck:
             _log.error("a device does not let go after %g s; going on without it", _STOP_S)
-        self._work = None
+        self._work = self._preparing = None
 
     # --- the work ---
 
@@ -250,7 +251,13 @@ class Lessons:
         return planned(lesson, plan(profile, self._room.room, self._room.state(), lesson.without))
 
     def _preparation(self, lesson: Lesson) -> Preparation:
-        return Preparation(self._room, lesson, self._show, self._store.durable, self._pause_s)
+        me = self._preparing = object()
+
+        def show(lesson: Lesson) -> None:
+            if self._preparing is me:  # one that could not be stopped has nothing to say any more
+                self._show(lesson)
+
+        return Preparation(self._room, lesson, show, self._store.durable, self._pause_s)
 
     def _shown(self) -> Lesson:
         assert self.current is not None

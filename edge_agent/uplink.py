@@ -16,8 +16,8 @@ import os
 import socket
 import ssl
 from collections import deque
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from importlib.metadata import version
@@ -30,7 +30,7 @@ from classroom_profiles.topics import Address
 from edge_agent.backoff import delays
 from edge_agent.journal import Journal
 from edge_agent.journal_file import Parcel
-from firmware_bridge.transports.mqtt import Broker, WrongBroker
+from firmware_bridge.transports.mqtt import Broker, WrongBroker, entered
 
 PASSWORD = "LOPHOC_UPLINK_PASSWORD"  # noqa: S105 - where it is, not what it is
 CA = "LOPHOC_UPLINK_CA"
@@ -110,7 +110,7 @@ class Uplink:
         while True:
             linked_at = None
             try:
-                async with _entered(self._client()) as client:
+                async with entered(self._client()) as client:
                     await self._greet(client)
                     linked_at = loop.time()
                     if lost:
@@ -264,21 +264,3 @@ class Uplink:
 
 def _status(state: str) -> bytes:
     return json.dumps({"state": state, "version": version("lophoc")}).encode()
-
-
-@asynccontextmanager
-async def _entered(client: aiomqtt.Client) -> AsyncIterator[aiomqtt.Client]:
-    """aiomqtt connects in a thread that cannot be cancelled: let it end, or its socket is left behind."""
-    entering = asyncio.create_task(client.__aenter__(), name="uplink: connecting")
-    try:
-        await asyncio.shield(entering)
-        yield client
-    finally:
-        await asyncio.wait([entering])
-        if entering.exception() is None:
-            with suppress(aiomqtt.MqttError):  # it is lost already
-                await client.__aexit__(None, None, None)
-        client._client.disconnect()
-        if client._misc_task is not None:
-            client._misc_task.cancel()
-            await asyncio.wait([client._misc_task])

@@ -261,8 +261,8 @@ class MqttLink:
         while True:
             try:
                 async with (
-                    _entered(self._client("publish")) as publisher,
-                    _entered(self._client("receive")) as receiver,
+                    entered(self._client("publish")) as publisher,
+                    entered(self._client("receive")) as receiver,
                 ):
                     await self._open(receiver, publisher)
                     if complained:
@@ -350,12 +350,17 @@ class MqttLink:
 
 
 @asynccontextmanager
-async def _entered(client: aiomqtt.Client) -> AsyncIterator[aiomqtt.Client]:
+async def entered(client: aiomqtt.Client) -> AsyncIterator[aiomqtt.Client]:
     """aiomqtt connects in a thread that cannot be cancelled: let it end, or its socket is left behind."""
     entering = asyncio.create_task(client.__aenter__(), name="mqtt connecting")
     try:
         await asyncio.shield(entering)
         yield client
+    except asyncio.CancelledError:
+        if not client._connected.done():  # nobody waits any longer for a broker that says nothing
+            client._connected.set_exception(aiomqtt.MqttError("cancelled"))
+            client._connected.exception()
+        raise
     finally:
         await asyncio.wait([entering])
         if entering.exception() is None:
