@@ -38,8 +38,7 @@ from firmware_bridge.errors import DeviceError
 TEACHER, TECHNICIAN = "2468", "135791"
 PINS = {"LOPHOC_TEACHER_PIN": TEACHER, "LOPHOC_TECHNICIAN_PIN": TECHNICIAN}
 _ERRORS: dict[str, type[DeviceError]] = {
-    kind.code: kind
-    for kind in (errors.Unreachable, errors.Refused, errors.NotNow, errors.Timeout, errors.BadReply)
+    kind.code: kind for kind in (errors.Unreachable, errors.Refused, errors.NotNow, errors.Timeout, errors.BadReply)
 }
 
 
@@ -204,4 +203,3 @@ async def served(
                     await serving
                     for task in running:
                         task.cancel()
-

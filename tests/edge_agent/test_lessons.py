@@ -7,17 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytest
-
+from classroom_profiles.capability import Value
 from classroom_profiles.profile import Profile
-from classroom_profiles.telemetry import Measurement
-from edge_agent.lesson import Lesson, LessonState, StepState
+from edge_agent.lesson import Lesson, LessonState
 from edge_agent.lesson_store import LessonStore
-from edge_agent.lessons import Busy, Lessons, NoLesson, UnknownProfile
-from firmware_bridge.errors import BadReply, NotNow, Refused, Timeout, Unreachable
+from edge_agent.lessons import Lessons
 from tests.edge_agent.fake_driver import FakeRoom, task
 
-ROOM = {
+ROOM: dict[str, tuple[str, dict[str, Value]]] = {
     "projector": ("projector", {"power": False, "input": ""}),
     "screen": ("screen", {"switch": False}),
     "lights": ("lights", {"switch": True, "level": 100.0}),

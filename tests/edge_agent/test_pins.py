@@ -121,7 +121,9 @@ def test_the_command_sets_a_pin_from_standard_input_without_showing_it(tmp_path:
 
 
 def test_the_command_asks_twice_and_shows_nothing(tmp_path: Path) -> None:
-    asked = CliRunner().invoke(pin_command, ["set", "--data", str(tmp_path), "technician"], input="13579135\n13579135\n")
+    asked = CliRunner().invoke(
+        pin_command, ["set", "--data", str(tmp_path), "technician"], input="13579135\n13579135\n"
+    )
     assert asked.exit_code == 0
     assert "13579135" not in asked.output
     assert Pins(tmp_path / FILE, {}).rank("13579135") is Rank.TECHNICIAN

@@ -31,7 +31,7 @@ SCREENS = (PHONE, WALL, DESK)
 def chromium() -> Iterator[Browser]:
     """A browser; closed, and Playwright's event loop with it, at the end."""
     with sync_playwright() as playwright:
-        environment = {**os.environ, "LC_ALL": "C.UTF-8"}
+        environment: dict[str, str | float | bool] = {**os.environ, "LC_ALL": "C.UTF-8"}
         browser = playwright.chromium.launch(
             executable_path=CHROMIUM, args=[*_ARGUMENTS, "--disable-sync"], env=environment
         )

@@ -55,7 +55,7 @@ class StandIn:
         text = f"event: {name}\ndata: {json.dumps(content)}\n\n"
         loop = self._loop
         assert loop is not None
-        loop.call_soon_threadsafe(lambda: [queue.put_nowait(text) for queue in self._listeners])
+        loop.call_soon_threadsafe(self._put, text)
 
     def say_lesson(self, lesson: Json | None) -> None:
         self.room["lesson"] = lesson
@@ -67,7 +67,11 @@ class StandIn:
     def hang_up(self) -> None:
         """End every stream of events, as a proxy or a worn-out access point does."""
         assert self._loop is not None
-        self._loop.call_soon_threadsafe(lambda: [queue.put_nowait(None) for queue in self._listeners])
+        self._loop.call_soon_threadsafe(self._put, None)
+
+    def _put(self, text: str | None) -> None:
+        for queue in self._listeners:
+            queue.put_nowait(text)
 
     def start(self) -> None:
         ready = threading.Event()
@@ -79,7 +83,7 @@ class StandIn:
         async def serve() -> None:
             self._loop = asyncio.get_running_loop()
             serving = asyncio.create_task(server.serve())
-            while not server.started and not serving.done():
+            while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn has no event for it
                 await asyncio.sleep(0.005)
             ready.set()
             await serving
@@ -195,7 +199,6 @@ class StandIn:
 
 def _answer(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     return JSONResponse(content, status, headers)
-
 
 
 class _WithPolicy:

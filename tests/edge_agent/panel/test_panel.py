@@ -135,7 +135,7 @@ def test_a_running_lesson_is_cancelled_at_once_and_a_ready_one_after_a_question(
     agent.say_lesson(lesson | {"state": "ready", "ready_s": 4.2, "id": "another", "cancelled": False})
     teacher.click('button:has-text("Kết thúc và trả lại như cũ")')
     expect(teacher.locator(".dialog")).to_contain_text("Kết thúc “Giảng bài” và trả lại như cũ?")
-    teacher.click('.dialog button.grave')
+    teacher.click(".dialog button.grave")
     lesson_card(teacher, "undone").to_contain_text("Đã trả lại như cũ: Giảng bài")
     assert [method for method, path, _ in agent.asked if path == "/api/lesson"] == ["DELETE", "DELETE"]
 

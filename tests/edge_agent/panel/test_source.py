@@ -1,4 +1,4 @@
-"""The panel's files as they are: what browsers of 2018 can read, nothing that parses text as HTML, words for every code."""
+"""The panel's files as they are: read by browsers of 2018, nothing parsed as HTML, words for every code."""
 
 import re
 from collections.abc import Iterator
@@ -29,7 +29,9 @@ NEWER_METHODS = {
     *("randomUUID", "replaceAll", "replaceChildren", "showModal", "toSorted", "trimEnd", "trimStart"),
 }
 """What came after Chrome 61 and is easily written by habit."""
-NEWER_STYLE = r"(?<!-)\bgap:|:is\(|:where\(|:has\(|\binset:|clamp\(|\bmin\(|\bmax\(|aspect-ratio|\d[dsl]vh|color-mix|@layer"
+NEWER_STYLE = (
+    r"(?<!-)\bgap:|:is\(|:where\(|:has\(|\binset:|clamp\(|\bmin\(|\bmax\(|aspect-ratio|\d[dsl]vh|color-mix|@layer"
+)
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +117,8 @@ def test_every_code_of_the_api_is_a_sentence_and_mostly_an_advice(vietnamese: di
     section = text[text.index("## Errors") : text.index("## The room")]
     codes = set(re.findall(r"`([a-z]+(?:-[a-z]+)*)`", section))
     assert {"unreachable", "busy", "wrong-pin"} <= codes
-    codes |= {error.code for error in [DeviceError, *DeviceError.__subclasses__()]} | {str(why) for why in Missing}
+    errors: list[type[DeviceError]] = [DeviceError, *DeviceError.__subclasses__()]
+    codes |= {error.code for error in errors} | {str(why) for why in Missing}
     assert codes <= set(vietnamese["errors"])
     without_advice = {code for code in codes if not vietnamese["errors"][code][1]}
     assert without_advice == {"left-out", "no-lesson"}
