@@ -8,7 +8,7 @@ import secrets
 import signal
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -164,7 +164,7 @@ async def _set_stage(settings: Settings, room: Room, parts: Children) -> Stage:
         "LOPHOC_TECHNICIAN_PIN": os.environ.get("LOPHOC_TECHNICIAN_PIN", "135791"),
     }
     port = settings.port if await _free(settings.port) else 0
-    async with asyncio.TaskGroup() as group:
+    async with _together() as group:
         group.create_task(parts.lophoc("ingest", "ingest", "--broker", broker, "--store", store))
         agent = group.create_task(
             parts.lophoc(
@@ -197,25 +197,32 @@ async def _simulate(settings: Settings, room: Room, broker: str, parts: Children
             options["port"] = int(child.ready.rsplit(":", 1)[1])
         moved[device.id] = {**device.options, **options}
 
-    try:
-        async with asyncio.TaskGroup() as group:
-            for device in room.devices:
-                if device not in on_broker:
-                    group.create_task(simulate(device))
-            faults = [f"{d.id}={fault}" for d in on_broker for fault in settings.faults.get(d.id, [])]
-            group.create_task(
-                parts.lophoc(
-                    "sim-mqtt-devices", "sim", "mqtt-devices",
-                    *("--broker", broker, "--room", str(room_of_broker), "--period", "2"),
-                    *(word for fault in faults for word in ("--fault", fault)),
-                )
-            )  # fmt: skip
-    except* ChildFailed as failed:
-        raise ChildFailed("\n".join(str(error) for error in failed.exceptions)) from None
+    async with _together() as group:
+        for device in room.devices:
+            if device not in on_broker:
+                group.create_task(simulate(device))
+        faults = [f"{d.id}={fault}" for d in on_broker for fault in settings.faults.get(d.id, [])]
+        group.create_task(
+            parts.lophoc(
+                "sim-mqtt-devices", "sim", "mqtt-devices",
+                *("--broker", broker, "--room", str(room_of_broker), "--period", "2"),
+                *(word for fault in faults for word in ("--fault", fault)),
+            )
+        )  # fmt: skip
     devices = tuple(
         device.model_copy(update={"options": moved.get(device.id, device.options)}) for device in room.devices
     )
     return room.model_copy(update={"devices": devices})
+
+
+@contextlib.asynccontextmanager
+async def _together() -> AsyncIterator[asyncio.TaskGroup]:
+    """Parts that start at the same time; those that do not are told in one ChildFailed."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            yield group
+    except* ChildFailed as failed:
+        raise ChildFailed("\n".join(str(error) for error in failed.exceptions)) from None
 
 
 def _simulator(device: Device, settings: Settings) -> tuple[list[str], dict[str, Any]]:
