@@ -18,7 +18,7 @@ import yaml
 
 from classroom_profiles.documents import load_room, sample_rooms
 from classroom_profiles.room import Device, Room
-from lophoc.broker import start_broker
+from lophoc.broker import IOTCORE, start_broker
 from lophoc.check import Outcome, run_lesson
 from lophoc.children import ChildFailed, Children, children
 
@@ -54,7 +54,9 @@ class Stage:
 @click.command()
 @click.option("--check", is_flag=True, help="Run one lesson without a person, report, exit 0 only if all held.")
 @click.option("--profile", default="stem-robotics", show_default=True, help="The lesson that --check runs.")
-@click.option("--broker", help="Your MQTT broker instead of one of the demo's own.")
+@click.option(
+    "--broker", help="Your MQTT broker's URL instead of one of the demo's own; or iotcore: the one from the wheel."
+)
 @click.option("--store", help="Your store instead of SQLite: influx1://host:port/db and so on.")
 @click.option("--port", default=8080, show_default=True, help="The panel's port; another is taken if it is in use.")
 @click.option("--warm-up", "warm_up_s", default=4.0, show_default=True, help="Seconds the projector takes to warm up.")
@@ -147,8 +149,8 @@ async def _set_stage(settings: Settings, room: Room, parts: Children) -> Stage:
         _say(f"  {time.monotonic() - started:4.1f} s  {vi} / {en}")
 
     broker, kind = settings.broker, "yours"
-    if broker is None:
-        broker, kind = await start_broker(parts, settings.data)
+    if broker in (None, IOTCORE):
+        broker, kind = await start_broker(parts, settings.data, from_wheel=broker == IOTCORE)
     step(f"Broker MQTT: {broker}", kind)
     secret = {"LOPHOC_PROJECTOR_PASSWORD": secrets.token_hex(8)}
     room = await _simulate(settings, room, broker, parts, secret)
