@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from classroom_profiles.reading import Health, HealthState
 from firmware_bridge.driver import Driver, Wires
+from firmware_bridge.driver_page import page
 from firmware_bridge.drivers.firmata import DRIVER
 from firmware_bridge.errors import BadReply, DeviceError, NotNow, Refused, Timeout, Unreachable
 from simulators.firmata import FirmataBoard
@@ -409,6 +410,11 @@ async def test_it_can_be_closed_twice_and_not_used_after() -> None:
 def test_wrong_options_are_named(options: dict[str, Any], words: str) -> None:
     with pytest.raises(ValidationError, match=words):
         DRIVER.open(options, Wires())
+
+
+def test_its_page_tells_what_may_hang_on_a_pin() -> None:
+    told = {option.name: option.description for option in page("firmata").options}
+    assert all(told[f"pins.*.{name}"] for name in ("pin", "kind", "active", "pull", "range", "degrees", "echo"))
 
 
 # --- any bytes -------------------------------------------------------------------------------------------------------
