@@ -264,15 +264,13 @@ async def start_lesson(asked: Start, response: Response, parts: _Parts) -> Lesso
         raise ApiError(409, "busy", "a lesson is being prepared or undone") from None
 
 
-@_router.delete("/api/lesson", status_code=202, **_for(Rank.TEACHER, 404, 409))
+@_router.delete("/api/lesson", status_code=202, **_for(Rank.TEACHER, 404))
 async def end_lesson(parts: _Parts) -> LessonView:
     """Cancel a lesson that is being prepared, and put back what it or a finished one changed."""
     try:
         return lesson_view(await parts.lessons.end())
     except NoLesson:
         raise ApiError(404, "no-lesson", "there is no lesson to end") from None
-    except Busy:
-        raise ApiError(409, "busy", "the lesson is being undone") from None
 
 
 @_router.post("/api/devices/{device}/commands", **_for(Rank.TEACHER, 404, 409, 422, 504))

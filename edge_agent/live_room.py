@@ -97,6 +97,10 @@ class LiveRoom:
         found = live.readings.get(metric)
         return found.value if found is not None and _is_there(live.health) else None
 
+    def is_told(self, device_id: str) -> bool:
+        """True while a command is on its way to it. Raises KeyError."""
+        return self._live[device_id].supervisor.is_told
+
     async def check(self, device_id: str, command: Command) -> None:
         """Could it be done now? Touches nothing; the caller bounds it. Raises KeyError, DeviceError."""
         await self._live[device_id].supervisor.check(command)

@@ -107,6 +107,8 @@ class Triggers:
                 self._failed(armed, "busy", str(busy))
             except UnknownProfile:
                 self._failed(armed, "unknown-profile", f"no profile '{then.profile}'")
+            except Exception as bug:  # noqa: BLE001 - a mistake of ours costs one press of a button, not the agent
+                self._failed(armed, "internal", repr(bug))
             else:
                 armed.complained = ""
 
