@@ -76,6 +76,9 @@ class Thing:
     async def until(self, holds: Callable[[], bool]) -> None:
         await self.seen.until(holds)
 
+    async def until_told(self, times: int = 1) -> None:
+        await self.until(lambda: len(self.told) >= times)
+
     def attach(self, driver: "FakeDriver") -> None:
         self._drivers.add(driver)
 

@@ -77,7 +77,7 @@ async def test_cancelling_undoes_what_was_done_and_what_was_being_done(tmp_path:
     async with held(tmp_path, room) as one:
         await one.lessons.start("teach", ())
         await one.until_step("screen.switch", StepState.DONE)
-        await room["projector"].until(lambda: room["projector"].told != [])
+        await room["projector"].until_told()
         undoing = await one.lessons.end()
         assert (undoing.state, undoing.cancelled) == (LessonState.UNDOING, True)
         room["projector"].holds["power"].set()
@@ -199,7 +199,7 @@ async def test_a_required_device_that_dies_in_mid_lesson_undoes_the_others(tmp_p
     async with held(tmp_path, room) as one:
         await one.lessons.start("teach", ())
         await one.until_step("speakers.switch", StepState.DONE)
-        await room["projector"].until(lambda: room["projector"].told != [])
+        await room["projector"].until_told()
         room["projector"].unplug(Unreachable("no route"))
         lesson = await one.until(LessonState.FAILED)
         error = lesson.step("projector.power").error
@@ -227,12 +227,10 @@ async def test_a_confirmation_that_comes_with_the_cancelling_leaves_nothing_on(t
         slow = room["screen"].holds["switch"] = asyncio.Event()
         async with held(tmp_path / str(turns), room, (profile("teach", TEACH[2:3]),)) as one:
             await one.lessons.start("teach", ())
-            await room["screen"].until(lambda room=room: room["screen"].told != [])
+            await room["screen"].until_told()
             slow.set()
             for _ in range(turns):
                 await asyncio.sleep(0)
             await one.lessons.end()
             await one.until(LessonState.UNDONE)
             assert (room["screen"].values["switch"], one.states()) == (False, {"screen.switch": "undone"})
-
-
