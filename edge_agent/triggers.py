@@ -63,6 +63,8 @@ class Triggers:
 
     async def run(self) -> None:
         """Until cancelled."""
+        known = {key: self._room.value(*key) for key in self._armed}
+        self._last = {key: value for key, value in known.items() if value is not None}
         with self._room.listen(self._hear):
             async with asyncio.TaskGroup() as tasks:
                 for target, queue in self._queues.items():
