@@ -144,6 +144,7 @@ class Served:
     guard: Guard
     server: Server
     data: Path
+    parts: Parts
     lamps: dict[str, Lamp] = field(default_factory=dict)
 
     @asynccontextmanager
@@ -196,7 +197,7 @@ async def served(
                 await ready.wait()
                 await live.settled(5.0)
                 try:
-                    yield Served(url, live, lessons, changes, events, guard, server, data, lamps)
+                    yield Served(url, live, lessons, changes, events, guard, server, data, parts, lamps)
                 finally:
                     guard.end()
                     server.stop()
