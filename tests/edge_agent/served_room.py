@@ -166,6 +166,7 @@ async def served(
     heartbeat_s: float = 5.0,
     most: int = 32,
     panel: Path | None = None,
+    names: tuple[str, ...] = (),
 ) -> AsyncIterator[Served]:
     """The room, its devices tried, its API listening."""
     changes, lamps = Changes(), dict[str, Lamp]()
@@ -187,7 +188,7 @@ async def served(
             if panel is not None:
                 parts = Parts(live, lessons, PROFILES, views, events, access, lambda: True, panel)
             ready = asyncio.Event()
-            guard = Guard(make_api(parts))
+            guard = Guard(make_api(parts), names)
             server = Server(guard, ready.set)
             listening = bind("127.0.0.1", 0)
             url = f"http://127.0.0.1:{listening.getsockname()[1]}"

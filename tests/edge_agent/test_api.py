@@ -40,7 +40,9 @@ def wrong(answer: httpx.Response, status: int, error: str, device: str | None = 
 
 async def until(there: Served, *states: str) -> dict[str, Any]:
     """The lesson, once it is so."""
-    assert await there.live.until(lambda: there.lessons.current is not None and there.lessons.current.state in states, 5)
+    assert await there.live.until(
+        lambda: there.lessons.current is not None and there.lessons.current.state in states, 5
+    )
     async with there.client() as client:
         lesson: dict[str, Any] = (await client.get("/api/room")).json()["lesson"]
         return lesson

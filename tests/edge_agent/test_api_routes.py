@@ -154,7 +154,14 @@ class Described:
                 except AssertionError as failure:
                     failures.append(str(failure))
             raise AssertionError(f"{where}: {value!r} is none of {failures}")
-        kinds = {"object": dict, "array": list, "string": str, "boolean": bool, "number": (int, float), "null": type(None)}
+        kinds = {
+            "object": dict,
+            "array": list,
+            "string": str,
+            "boolean": bool,
+            "number": (int, float),
+            "null": type(None),
+        }
         kind = schema.get("type")
         if kind == "integer":
             assert type(value) is int, f"{where}: {value!r} is no integer"
@@ -195,10 +202,14 @@ async def test_every_answer_is_as_described(there: Served) -> None:
         assert (await asking.ask("POST", "/api/lesson", json={"profile": "bright"})).status_code == 202
         assert (await asking.ask("POST", "/api/lesson", json={"profile": "bright"})).status_code == 409
         there.lamps["lamp"].may_confirm.set()
-        assert await there.live.until(lambda: there.lessons.current is not None and not there.lessons.current.is_busy, 5)
+        assert await there.live.until(
+            lambda: there.lessons.current is not None and not there.lessons.current.is_busy, 5
+        )
         assert (await asking.ask("GET", "/api/room")).json()["lesson"]["state"] == "ready"
         assert (await asking.ask("DELETE", "/api/lesson")).status_code == 202
-        assert await there.live.until(lambda: there.lessons.current is not None and not there.lessons.current.is_busy, 5)
+        assert await there.live.until(
+            lambda: there.lessons.current is not None and not there.lessons.current.is_busy, 5
+        )
         assert (await asking.ask("DELETE", "/api/lesson")).status_code == 404
         answers = {
             name: (await asking.ask("POST", f"/api/devices/{name}/commands", commands, json=told)).status_code
