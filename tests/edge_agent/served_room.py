@@ -55,6 +55,7 @@ class Lamp:
         self.says = options.says
         self.is_on = False
         self.told: list[bool] = []
+        self.was_told = asyncio.Event()
         self.may_confirm = asyncio.Event()
         self.may_confirm.set()
         self._changes: asyncio.Queue[Change] = asyncio.Queue()
@@ -85,6 +86,7 @@ class Lamp:
     async def command(self, command: Command) -> None:
         assert isinstance(command.value, bool)
         self.told.append(command.value)
+        self.was_told.set()
         if self.says:
             raise _ERRORS[self.says](f"this lamp says {self.says}")
         await self.may_confirm.wait()

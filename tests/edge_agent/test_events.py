@@ -136,8 +136,8 @@ async def test_more_than_can_be_served_are_told_to_come_again(tmp_path: Path) ->
 
 async def test_one_address_cannot_take_all(there: Served) -> None:
     async with AsyncExitStack() as stack, there.client() as client:
-        for _ in range(8):
-            events = await stack.enter_async_context(listening(there))
+        streams = [await stack.enter_async_context(listening(there)) for _ in range(8)]
+        for events in streams:
             assert (await events.next())[0] == "room"
         assert (await client.get("/api/events")).status_code == 503
 

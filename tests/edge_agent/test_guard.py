@@ -49,7 +49,11 @@ async def test_the_gateway_is_reached_by_its_own_names(there: Served, host: str)
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example", "evil.example:8080", "truong.edu.vn", "x.a101.truong.edu.vn", "1.2.3.4.nip.io", "a.local.evil.example", ""]
+    "host",
+    [
+        "evil.example", "evil.example:8080", "truong.edu.vn", "x.a101.truong.edu.vn", "1.2.3.4.nip.io",
+        "a.local.evil.example", "",
+    ],
 )  # fmt: skip
 async def test_a_name_that_somebodys_dns_could_have_pointed_at_us_is_turned_away(there: Served, host: str) -> None:
     async with there.client() as client:
@@ -155,9 +159,7 @@ async def test_the_end_is_told_to_who_waits_and_to_who_comes(there: Served) -> N
         there.lamps["lamp"].may_confirm.clear()
         told = {"target": "switch", "value": True}
         waiting = asyncio.create_task(client.post("/api/devices/lamp/commands", json=told))
-        async with asyncio.timeout(10):
-            while not there.live.is_told("lamp"):
-                await asyncio.sleep(0.01)
+        await asyncio.wait_for(there.lamps["lamp"].was_told.wait(), 10)
         async with client.stream("GET", "/api/events") as stream:
             lines = stream.aiter_lines()
             assert await anext(lines) == "event: room"
