@@ -135,14 +135,17 @@ class Agent:
 
     async def room_when(self, holds: Any) -> dict[str, Any]:
         """The room as the API tells it, once `holds` of it."""
-        async with self.client(None) as client, asyncio.timeout(READY_S):
-            async with client.stream("GET", "/api/events") as events:
-                async for line in events.aiter_lines():
-                    if not line.startswith("data: "):
-                        continue
-                    room: dict[str, Any] = (await client.get("/api/room")).json()
-                    if holds(room):
-                        return room
+        async with (
+            asyncio.timeout(READY_S),
+            self.client(None) as client,
+            client.stream("GET", "/api/events") as events,
+        ):
+            async for line in events.aiter_lines():
+                if not line.startswith("data: "):
+                    continue
+                room: dict[str, Any] = (await client.get("/api/room")).json()
+                if holds(room):
+                    return room
         raise AssertionError(f"the stream ended: {self.log}")
 
     async def health_when(self, device: str, *states: str) -> None:
