@@ -1,4 +1,4 @@
-"""`lophoc agent` used wrongly: it says what is wrong in one line, with where, and its exit code says whose turn it is."""
+"""`lophoc agent` used wrongly: what is wrong is said in one line, and the exit code says whose turn it is."""
 
 import os
 import socket
