@@ -347,6 +347,8 @@ export const EN = {
     timeout: ["The device did not confirm in time.", "See if {device} did it; if not, try again."],
     "bad-reply": ["The device's answer makes no sense.", "Switch {device} off and on, then try again."],
     "device-error": ["The device reports a fault.", "Try again; if it stays so, call a technician."],
+    after: ["Not done, since what comes before it failed.", "See the device before it, then start again."],
+    "not-known": ["How it was before is not known.", "Set {device} by hand if needed."],
     fault: ["The device has a fault.", "See the advice for {device} under Devices."],
     "no-device": ["The room has no such device.", "Choose another activity."],
     cannot: ["The device has no such function.", "Call a technician if it worked before."],

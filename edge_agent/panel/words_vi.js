@@ -354,6 +354,8 @@ export const VI = {
     timeout: ["Thiết bị không xác nhận kịp.", "Xem {device} đã làm chưa; nếu chưa, thử lại."],
     "bad-reply": ["Thiết bị trả lời khó hiểu.", "Tắt nguồn {device} rồi bật lại, sau đó thử lại."],
     "device-error": ["Thiết bị báo lỗi.", "Thử lại; nếu vẫn vậy, gọi kỹ thuật viên."],
+    after: ["Chưa làm, vì bước trước đó không xong.", "Xem thiết bị của bước trước, rồi bắt đầu lại."],
+    "not-known": ["Không biết trước đó thiết bị ở trạng thái nào.", "Chỉnh {device} bằng tay nếu cần."],
     fault: ["Thiết bị đang có lỗi.", "Xem lời nhắc của {device} ở phần Thiết bị."],
     "no-device": ["Phòng không có thiết bị này.", "Chọn hoạt động khác."],
     cannot: ["Thiết bị không có chức năng này.", "Gọi kỹ thuật viên nếu trước đây vẫn làm được."],
