@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class UnknownExperiment(LookupError):
-    """There is none of that name; the text says which there are."""
+    """There is none of that name (the text says which there are), or a file that should hold one does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,10 @@ def _module_at(path: Path) -> ModuleType:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except (SyntaxError, NameError, TypeError, ValueError, AttributeError) as wrong:
+        raise UnknownExperiment(f"{path}: {wrong}") from wrong
     return module
 
 

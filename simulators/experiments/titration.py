@@ -18,10 +18,12 @@ PKW = 13.995
 BURETTE_ML = 50.0
 PKAS = {"hydrochloric": (), "acetic": (4.756,), "phosphoric": (2.16, 7.21, 12.32), "ammonia": (9.25,)}
 _NAMES = {
-    "hydrochloric": ("hydrochloric acid (HCl)", "hydrochloric acid"), "acetic": ("acetic acid (CH3COOH)", "acetic acid"),
-    "phosphoric": ("phosphoric acid (H3PO4)", "phosphoric acid"), "weak": ("acid yếu (pKa tự chọn)", "weak acid of your pKa"),
+    "hydrochloric": ("hydrochloric acid (HCl)", "hydrochloric acid"),
+    "acetic": ("acetic acid (CH3COOH)", "acetic acid"),
+    "phosphoric": ("phosphoric acid (H3PO4)", "phosphoric acid"),
+    "weak": ("acid yếu (pKa tự chọn)", "weak acid of your pKa"),
     "ammonia": ("ammonia (NH3)", "ammonia"),
-}  # fmt: skip
+}
 
 
 def start(p: Settings) -> State:

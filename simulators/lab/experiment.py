@@ -205,7 +205,7 @@ class Experiment:
         near = difflib.get_close_matches(name, names, n=1)
         meant = f"; did you mean {near[0]}?" if near else ""
         raise WrongParameter(
-            name, "unknown-parameter", f"there is no parameter '{name}'{meant} There are: {', '.join(names)}"
+            name, "unknown-parameter", f"there is no parameter '{name}'{meant} (there are: {', '.join(names)})"
         )
 
     def settings(self, given: Mapping[str, object] | None = None) -> Settings:

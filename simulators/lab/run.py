@@ -1,14 +1,15 @@
 """One run of an experiment: from settings and a seed to samples, the same bits each time. No clock, no I/O."""
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 
 from simulators.lab.experiment import Effect, Experiment, Output
-from simulators.lab.motion import Trajectory
-from simulators.lab.settings import Settings, Value
+from simulators.lab.motion import Diverged, Trajectory
+from simulators.lab.settings import Settings
 
 DEFAULT_RATE_HZ = 20.0
 _SLACK = 1e-9
@@ -68,7 +69,7 @@ class Run:
     def set(self, name: str, value: object) -> Effect:
         """Turn a parameter; says when it counts: until the first sample is taken, always at once.
 
-        Raises WrongParameter, and then nothing has changed.
+        Raises WrongParameter, and then nothing has changed, or Diverged.
         """
         parameter = self.experiment.parameter(name)
         checked = parameter.checked(value)
@@ -77,15 +78,17 @@ class Run:
             return Effect.AT_RESET
         self._settings = self._settings.but(name, checked)
         if self._trajectory is not None:
-            self._trajectory.change(self.t_s * self.experiment.clock.per_s, self._settings)
+            with _in_words(self.t_s):
+                self._trajectory.change(self.t_s * self.experiment.clock.per_s, self._settings)
         return Effect.AT_ONCE
 
     def sample(self) -> Sample:
-        """The next one. Raises Diverged if the equations cannot be integrated, which no value in range should do."""
-        if self._trajectory is None:
-            self._trajectory = self.experiment.motion.begin(self._settings, _random(self.seed, "motion"))
+        """The next one. Raises Diverged if the model cannot go on, which no value in range should bring about."""
         t_s = self.next_n / self.rate_hz
-        self._read_instruments(self._trajectory, t_s)
+        with _in_words(t_s):
+            if self._trajectory is None:
+                self._trajectory = self.experiment.motion.begin(self._settings, _random(self.seed, "motion"))
+            self._read_instruments(self._trajectory, t_s)
         sample = Sample(self.next_n, t_s, self._shown(t_s))
         self.next_n += 1
         return sample
@@ -142,6 +145,10 @@ def _random(seed: int, stream: str) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64([seed, zlib.crc32(stream.encode())]))
 
 
-def changed(values: Mapping[str, Value], default: Settings) -> dict[str, Value]:
-    """Those that are not the defaults."""
-    return {name: value for name, value in values.items() if default.values[name] != value}
+@contextmanager
+def _in_words(t_s: float) -> Iterator[None]:
+    """A model that divides by zero, or leaves the numbers, has diverged."""
+    try:
+        yield
+    except (ArithmeticError, ValueError) as wrong:
+        raise Diverged(f"the model cannot go on at t = {t_s:g} s: {wrong}") from wrong
