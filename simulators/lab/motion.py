@@ -4,6 +4,7 @@ A motion knows nothing of clocks, rates or speeds: `at(t)` is asked for later an
 depend on which times it was asked for, so that a run is the same however it is sampled.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
@@ -20,6 +21,8 @@ State = NDArray[np.float64]
 
 _STEPS_AT_ONCE = 200_000
 """More integration steps between two samples than any parameter in range needs."""
+_NOTHING = 1e-100
+"""A rate of change that comes to nothing in the age of the universe."""
 
 
 class Diverged(RuntimeError):
@@ -117,7 +120,7 @@ class _Flowing:
         """The last step's own interpolation, as exact as the step."""
         solver = DOP853 if flow.method == "DOP853" else Radau
         self._solver = solver(
-            lambda now, y: flow.rates(now, y, settings), t, state, np.inf,
+            lambda now, y: _usable(flow.rates(now, y, settings), now), t, state, np.inf,
             rtol=flow.rtol, atol=flow.atol, first_step=flow.first_step, max_step=flow.max_step,
         )  # fmt: skip
 
@@ -136,6 +139,18 @@ class _Flowing:
     def _ahead(self) -> float:
         ends = self._flow.ends
         return 1.0 if ends is None else ends(self._solver.t, self._solver.y, self._settings)
+
+
+def _usable(rates: State, t: float) -> State:
+    """What scipy's step control can take: a rate that is no number never lets it come to an end, and one of 1e-158 or
+    less makes its error estimate 0 / 0.
+    """
+    listed = rates.tolist()
+    if not math.isfinite(sum(listed)):
+        raise Diverged(f"at t = {t:g} a rate of change is no finite number")
+    if any(0 < abs(rate) < _NOTHING for rate in listed):
+        return np.where(np.abs(rates) < _NOTHING, 0.0, rates)
+    return rates
 
 
 class _Ticking:

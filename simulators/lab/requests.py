@@ -89,7 +89,7 @@ def _line(content: Mapping[str, object]) -> bytes:
 def _id(line: bytes) -> int | str | None:
     try:
         found = msgspec.json.decode(line)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     given = found.get("id") if isinstance(found, dict) else None
     return given if isinstance(given, int | str) else None

@@ -1,6 +1,7 @@
 """A bench at a TCP port: the other end of the wire that the experiment's driver opens."""
 
 import asyncio
+import socket
 from collections.abc import Iterable, Mapping
 from typing import Self
 
@@ -21,6 +22,9 @@ FAULTS = {
 }
 _MOST_WAITING = 4 * 1024 * 1024
 """Bytes that wait for a client who does not read; then it is hung up on, and can ask for what it missed."""
+
+_IN_THE_KERNEL = 65_536
+"""Little waits where we cannot count it."""
 
 
 class ServedBench:
@@ -145,6 +149,8 @@ class _Link(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
+        wire: socket.socket = transport.get_extra_info("socket")
+        wire.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _IN_THE_KERNEL)
         self._served.came(self)
 
     def connection_lost(self, exc: Exception | None) -> None:

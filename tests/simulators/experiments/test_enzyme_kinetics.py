@@ -35,7 +35,13 @@ def test_at_km_the_rate_is_half_of_vmax_exactly() -> None:
 def test_lineweaver_and_burks_line_of_each_inhibition_within_1e_9(inhibition: str, vmax: float, km: float) -> None:
     """I = 2 Ki: intercept 1 / Vmax', slope Km' / Vmax'."""
     substrate = np.array([0.5, 1, 2, 5, 20])
-    common = {"inhibition": inhibition, "inhibitor_mmol_l": 2, "ki_mmol_l": 1, "vmax_mmol_l_min": 1, "km_mmol_l": 2}
+    common: dict[str, float | str] = {
+        "inhibition": inhibition,
+        "inhibitor_mmol_l": 2,
+        "ki_mmol_l": 1,
+        "vmax_mmol_l_min": 1,
+        "km_mmol_l": 2,
+    }
     rate = np.array([shown("enzyme-kinetics", start_mmol_l=float(s), **common)["rate_mmol_l_min"] for s in substrate])
     slope, intercept = np.polyfit(1 / substrate, 1 / rate, 1)
     assert (intercept, slope) == (pytest.approx(1 / vmax, rel=1e-9), pytest.approx(km / vmax, rel=1e-9))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.simulators.experiments.recorded import shown
 
 # For each arrangement, the nodes that R1 to R5 join. The source is between node 0 and the ground, the last node.
-NODES = {
+NODES: dict[str, list[tuple[int, int] | None]] = {
     "series": [(0, 1), (1, 2), (2, 3), (3, 4), None],
     "parallel": [(0, 1), (0, 1), (0, 1), (0, 1), None],
     "mixed": [(0, 1), (1, 3), (1, 2), (2, 3), None],

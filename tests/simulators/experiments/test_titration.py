@@ -34,7 +34,7 @@ def equilibrium_ph(analyte: str, pka: float, flask_mol: float, burette_mol: floa
                 ammonium = flask_mol * h / (10**-9.25 + h)
                 return plus + ammonium - minus - burette_mol
 
-    return -brentq(imbalance, math.log(1e-16), math.log(10), xtol=1e-13) / math.log(10)
+    return -float(brentq(imbalance, math.log(1e-16), math.log(10), xtol=1e-13)) / math.log(10)
 
 
 @pytest.mark.parametrize("analyte", ["hydrochloric", "acetic", "weak", "phosphoric", "ammonia"])
