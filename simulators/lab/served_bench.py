@@ -169,7 +169,7 @@ class _Link(asyncio.Protocol):
 
     def send(self, line: bytes) -> None:
         transport, faults = self._transport, self._served.faults
-        if transport is None or "silent" in faults:
+        if transport is None or transport.is_closing() or "silent" in faults:
             return
         transport.write(b"\x00{]?\n" if "garbage" in faults else line)
         if transport.get_write_buffer_size() > _MOST_WAITING:

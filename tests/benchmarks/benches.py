@@ -25,7 +25,7 @@ def measure(seconds: float, rate_hz: float) -> dict[str, float]:
         addresses = served.stdout.readline().removeprefix("ready ").split()
         ready_s = time.monotonic() - began_s
         process = psutil.Process(served.pid)
-        received = {_connected(address): b"" for address in addresses}
+        received = {_connected(address): bytearray() for address in addresses}
         before = process.cpu_times()
         began_s = time.monotonic()
         while (took_s := time.monotonic() - began_s) < seconds:
@@ -57,7 +57,7 @@ def _connected(address: str) -> socket.socket:
     return client
 
 
-def _numbers(heard: bytes) -> list[int]:
+def _numbers(heard: bytearray) -> list[int]:
     told = [json.loads(line) for line in heard.split(b"\n")[:-1]]
     return [one["sample"]["n"] for one in told if "sample" in one]
 

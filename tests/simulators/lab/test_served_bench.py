@@ -288,6 +288,20 @@ async def test_it_can_be_injured_and_healed(fault: str) -> None:
             assert (await lab.ask("start"))["status"]["state"] == "running"
 
 
+async def test_who_goes_away_in_the_middle_of_a_burst_is_forgotten_without_a_word(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with ServedBench(PENDULUM, speed=5000) as served:
+        for _ in range(5):
+            async with client(served) as lab:
+                await lab.ask("stream")
+                await lab.ask("start")
+                await lab.until_samples(5)
+                lab.writer.transport.abort()
+            await served.bench.changes.until(lambda: served.connections == 0)
+    assert caplog.messages == []
+
+
 async def test_all_are_cut_off_when_the_cable_is_pulled_and_the_run_goes_on() -> None:
     async with fast() as served, client(served) as lab:
         await lab.ask("start")
