@@ -227,7 +227,7 @@ def _errors_in_words() -> Iterator[None]:
         raise click.BadParameter(str(unknown), param_hint="NAME") from unknown
     except ModuleNotFoundError as missing:
         raise click.ClickException(
-            f"simulated experiments need the Python package {missing.name}; install lophoc[sim]"
+            f"simulated experiments need the Python package {missing.name}; install lophoc[lab]"
         ) from missing
     except ValueError as wrong:
         from simulators.lab.experiment import WrongParameter
