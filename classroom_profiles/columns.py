@@ -255,7 +255,8 @@ def _times(columns: Sequence[Column], base_us: int) -> bytes:
             each = [later - earlier for earlier, later in pairwise(times)]
             steps.append(each[0])
             changes += [later - earlier for earlier, later in pairwise(each)]
-    unit = next(unit for unit in _UNITS_US if not any(x % unit for some in (firsts, steps, changes) for x in some))
+    every = (*firsts, *steps, *changes)
+    unit = next((unit for unit in _UNITS_US if not any(x % unit for x in every)), 1)
     widths, parts = 0, []
     for number, some in enumerate((firsts, steps, changes)):
         scaled = [x // unit for x in some]

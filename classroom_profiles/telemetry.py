@@ -166,7 +166,10 @@ def pack(layout: Layout, clock: Clock, first_seq: int, last_seq: int, made: Iter
     if last_seq != first_seq + max(0, points - 1):
         flags |= _GAPS
         body = _SEQ.pack(last_seq & 0xFFFFFFFF, last_seq >> 32) + body
-    head = bytearray(_HEADER.pack(VERSION, flags, 0, layout.key, base_us, first_seq & 0xFFFFFFFF, first_seq >> 32))
+    try:
+        head = bytearray(_HEADER.pack(VERSION, flags, 0, layout.key, base_us, first_seq & 0xFFFFFFFF, first_seq >> 32))
+    except struct.error as wrong:
+        raise ValueError(f"its time cannot be written: {wrong}") from None
     head[_CHECKSUM] = _checksum(layout, head, body).to_bytes(4, "little")
     return bytes(head) + body
 

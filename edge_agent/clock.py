@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 _TIME_ERROR = 5  # adjtimex(2): the clock is not synchronised
 _ASK_AGAIN_S = 1.0
+SETTLING_S = 120.0
+"""For so long after a boot it is likely that the time will be known in a moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +18,8 @@ class Moment:
     """Wall time minus monotonic time: what turns one into the other."""
     trusted: bool
     """True once the kernel has said, since this process began, that time is synchronised (NTP, PTP, GPS)."""
+    settling: bool = False
+    """Not trusted yet, but the machine has only just been started: it is worth waiting for the time."""
 
 
 class SystemClock:
@@ -26,11 +30,12 @@ class SystemClock:
         self._ask_at = 0.0
 
     def __call__(self) -> Moment:
-        monotonic_ns = time.monotonic_ns()
+        monotonic_ns = time.monotonic_ns()  # on Linux: since the boot
         if not self._trusted and monotonic_ns >= self._ask_at:
             self._ask_at = monotonic_ns + _ASK_AGAIN_S * 1e9
             self._trusted = _synchronised()
-        return Moment((time.time_ns() - monotonic_ns) // 1000, self._trusted)
+        settling = not self._trusted and monotonic_ns < SETTLING_S * 1e9
+        return Moment((time.time_ns() - monotonic_ns) // 1000, self._trusted, settling)
 
 
 def _synchronised() -> bool:

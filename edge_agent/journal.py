@@ -31,7 +31,8 @@ _MEMORY_POINTS = 30_000  # some 6 MB
 class Journal:
     """One process at a time: the file is locked. Use `open`, and `close` or `async with`."""
 
-    def __init__(self, desk: Desk, writer: Writer, clock: Callable[[], Moment]) -> None:
+    def __init__(self, boot: str, desk: Desk, writer: Writer, clock: Callable[[], Moment]) -> None:
+        self.boot = boot
         self._desk = desk
         self._writer = writer
         self._clock = clock
@@ -56,9 +57,10 @@ class Journal:
         if max_bytes < MIN_BYTES:
             raise ValueError(f"a journal has at least {MIN_BYTES} bytes")
         desk = Desk(_MEMORY_POINTS)
-        writer = Writer(desk, path, boot, max_bytes, seal_s)
+        now = SystemClock() if clock is None else clock
+        writer = Writer(desk, path, boot, max_bytes, seal_s, now)
         writer.thread.start()
-        return cls(desk, writer, SystemClock() if clock is None else clock)
+        return cls(boot, desk, writer, now)
 
     def write(self, points: Iterable[Point]) -> None:
         """Hand over and return; from any thread. Within a series, points keep the order in which they are written,
@@ -70,16 +72,21 @@ class Journal:
         """Return when all that was written before is durable. Raises JournalUnwritable if it cannot be now."""
         await self._desk.flush()
 
-    async def parcels(self, after: int, most: int) -> list[Parcel]:
+    async def parcels(self, after: int, most: int, until: int | None = None) -> list[Parcel]:
         """The oldest that wait and have an id greater than `after`; waits until there is one. For one caller only.
 
-        They are durable, and dropped last. Raises JournalUnwritable once the journal has ended.
+        With `until`, none of a greater id, and an empty list once there are no more. They are durable, and dropped
+        last. Raises JournalUnwritable once the journal has ended.
         """
-        request = self._desk.ask(after, most)
+        request = self._desk.ask(after, until, most)
         try:
             return await request.answer
         finally:
             self._desk.withdraw(request)
+
+    def attend(self, attended: bool) -> None:
+        """While someone sends what is new at once, it is gathered for no more than `seal_s`; else in large parcels."""
+        self._desk.attend(attended)
 
     def settle(self, parcel: Parcel, ack: Ack) -> None:
         """The centre has answered: forget the parcel, or set it aside if it could not be read there."""
@@ -89,6 +96,21 @@ class Journal:
     def backlog(self) -> int:
         """Points that wait for the centre."""
         return self._desk.waiting
+
+    @property
+    def newest(self) -> int:
+        """The id of the newest parcel that can be had."""
+        return self._writer.newest
+
+    @property
+    def oldest_us(self) -> int | None:
+        """About when the oldest point that waits was written; None if none does. Looked at once a second."""
+        return self._writer.oldest_us if self.backlog else None
+
+    @property
+    def clock(self) -> Moment:
+        """How the gateway's clock is now."""
+        return self._clock()
 
     @property
     def stored(self) -> int:
@@ -105,6 +127,11 @@ class Journal:
     def refused(self) -> Mapping[str, int]:
         """Points that no store would take, by reason: see `classroom_profiles.telemetry.Refusal`."""
         return self._desk.counts().refused
+
+    @property
+    def retimed(self) -> int:
+        """Points that got the right time after the clock was set."""
+        return self._desk.counts().retimed
 
     @property
     def set_aside(self) -> int:

@@ -27,6 +27,7 @@ class Request:
     """The uplink wants parcels."""
 
     after: int
+    until: int | None
     most: int
     answer: "asyncio.Future[list[Parcel]]"
     looked: bool = False
@@ -55,6 +56,7 @@ class Desk:
         self._settled_since = 0.0
         self._flushes: list[_Flush] = []
         self._request: Request | None = None
+        self._attended = False
         self._closing = False
         self._failure: BaseException | None = None
 
@@ -80,8 +82,8 @@ class Desk:
             self._wake.notify()
         return answer
 
-    def ask(self, after: int, most: int) -> Request:
-        request = Request(after, most, asyncio.get_running_loop().create_future())
+    def ask(self, after: int, until: int | None, most: int) -> Request:
+        request = Request(after, until, most, asyncio.get_running_loop().create_future())
         with self._wake:
             self._raise_if_over()
             self._request = request
@@ -111,6 +113,11 @@ class Desk:
     def close(self) -> None:
         with self._wake:
             self._closing = True
+            self._wake.notify()
+
+    def attend(self, attended: bool) -> None:
+        with self._wake:
+            self._attended = attended
             self._wake.notify()
 
     @property
@@ -161,8 +168,8 @@ class Desk:
 
     @property
     def wanted(self) -> bool:
-        """The uplink waits for something to send."""
-        return self._request is not None
+        """What is new is to be sent at once."""
+        return self._request is not None or self._attended
 
     @property
     def empty(self) -> bool:
@@ -215,6 +222,10 @@ class Desk:
             self._waiting -= sum(there.get(parcel.id, 0) for parcel, _ in self._settled)
             if before is not None:
                 self._tally.add(before)
+
+    def retimed(self, points: int) -> None:
+        with self._wake:
+            self._tally.retimed += points
 
     def begin_anew(self) -> set[str]:
         """The file is gone, with its ids. The digests of what was settled, and is not to be sent again."""

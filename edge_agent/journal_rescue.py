@@ -1,20 +1,22 @@
-"""What can still be read of a damaged journal: nearly all of it, since damage is mostly a page or two."""
+"""What can still be read of a damaged journal, around the pages that cannot."""
 
 import contextlib
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
-from classroom_profiles.telemetry import Measurement, Unreadable, decode, digest
-from edge_agent.journal_file import Tally, corrupt
+from classroom_profiles.telemetry import Clock, Layout, Measurement, NeedLayout, Unreadable, digest
+from edge_agent.journal_file import READ, Tally, corrupt, read_layout
+from edge_agent.journal_upgrade import row_of_1
 from edge_agent.stamping import Row
 
-_FROM_FRONT = "SELECT id FROM entry WHERE measurement = ? ORDER BY id"
-_FROM_BACK = "SELECT id FROM entry WHERE measurement = ? ORDER BY id DESC"
-_READ = """
-SELECT points, offset_us, last_us, last_seq, digest, payload FROM entry WHERE measurement = ? AND id = ?
+_FROM_FRONT = "SELECT id FROM {table} WHERE measurement = ? ORDER BY id"
+_FROM_BACK = "SELECT id FROM {table} WHERE measurement = ? ORDER BY id DESC"
+_READ_1 = """
+SELECT points, offset_us, last_us, last_seq, digest, payload FROM {table} WHERE measurement = ? AND id = ?
 """
 
 
@@ -23,6 +25,8 @@ class Rescue:
 
     def __init__(self, path: Path) -> None:
         self._connection = sqlite3.connect(path, timeout=0.0, isolation_level=None)
+        self._layouts: dict[int, Layout] = {}
+        self._made: dict[bytes, Layout] = {}
 
     def __enter__(self) -> "Rescue":
         with contextlib.suppress(sqlite3.Error):
@@ -41,22 +45,59 @@ class Rescue:
 
     def rows(self) -> Iterator[Row]:
         """Oldest first; each as it was written, by its digest."""
-        ids = [(row_id, measurement) for measurement in Measurement for row_id in self._ids(measurement)]
-        for row_id, measurement in sorted(ids):
-            try:
-                found = self._connection.execute(_READ, (measurement.value, row_id)).fetchone()
-                row = Row(measurement, *found)
-                if digest(row.payload) == row.digest and decode(row.payload).boot:
-                    yield row
-            except (sqlite3.Error, TypeError, Unreadable):
-                continue
+        version = self._version()
+        if version != 1:
+            yield from self._found("entry", version)
+        yield from self._found("entry" if version == 1 else "entry_1", 1)
 
-    def _ids(self, measurement: Measurement) -> set[int]:
+    def _found(self, table: str, version: int) -> Iterator[Row]:
+        ids = [(row_id, measurement) for measurement in Measurement for row_id in self._ids(table, measurement)]
+        for row_id, measurement in sorted(ids):
+            row = None
+            with contextlib.suppress(sqlite3.Error, TypeError, ValueError, Unreadable, NeedLayout):
+                row = self._row_1(table, measurement, row_id) if version == 1 else self._row(measurement, row_id)
+            if row is not None:
+                yield row
+
+    def _version(self) -> int:
+        try:
+            return int(self._connection.execute("PRAGMA user_version").fetchone()[0])
+        except sqlite3.Error:
+            return 0
+
+    def _row(self, measurement: Measurement, row_id: int) -> Row | None:
+        found: Any = self._connection.execute(READ, (measurement.value, row_id)).fetchone()
+        points, clock, offset_us, last_us, last_seq, name, layout_id, payload = found
+        layout = self._layout(layout_id)
+        if layout is None or digest(payload) != name:
+            return None
+        row = Row(measurement, points, Clock(clock), offset_us, last_us, last_seq, name, layout, payload)
+        row.batch()
+        return row
+
+    def _row_1(self, table: str, measurement: Measurement, row_id: int) -> Row | None:
+        question = _READ_1.format(table=table)
+        found: Any = self._connection.execute(question, (measurement.value, row_id)).fetchone()
+        return row_of_1(measurement.value, found, self._made)
+
+    def _layout(self, layout_id: int) -> Layout | None:
+        """From whichever of its two places can be read."""
+        if layout_id not in self._layouts:
+            for table in ("layout", "layout_again"):
+                question = f"SELECT packed FROM {table} WHERE id = ?"  # noqa: S608 - one of two names
+                with contextlib.suppress(sqlite3.Error, TypeError):
+                    found = read_layout(self._connection.execute(question, (layout_id,)).fetchone()[0])
+                    if found is not None:
+                        self._layouts[layout_id] = found
+                        break
+        return self._layouts.get(layout_id)
+
+    def _ids(self, table: str, measurement: Measurement) -> set[int]:
         """From both ends up to the first page that cannot be read."""
         found: set[int] = set()
         for question in (_FROM_FRONT, _FROM_BACK):
             try:
-                for (row_id,) in self._connection.execute(question, (measurement.value,)):
+                for (row_id,) in self._connection.execute(question.format(table=table), (measurement.value,)):
                     found.add(row_id)
             except (sqlite3.Error, OverflowError):
                 continue

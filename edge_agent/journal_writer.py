@@ -1,27 +1,35 @@
 """The one thread that touches the journal's file.
 
-    new rows ──commit within 50 ms──► fresh ──join after `seal_s` or 1,000 points──► sealed ──► parcels
+    new rows ──commit within 50 ms──► fresh ──join after `seal_s`, 1,000 or 4,000 points──► sealed ──► parcels
 
-Fresh rows are small and durable already; joined they are sent with a tenth of the bytes. What is sealed keeps its
-bytes. A row's id grows with its age, and every fresh row is later than every sealed one.
+Fresh rows are small and durable already; joined they are sent with a tenth of the bytes. What was handed out keeps its
+bytes. A row's id grows with its age, and every fresh row is later than every sealed one. Rows whose times are not
+trusted are given the right ones, if the uplink has not had them, as soon as the time is known.
 """
 
 import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 
+from classroom_profiles.telemetry import Clock, Measurement
 from edge_agent.backoff import delays
+from edge_agent.clock import Moment
 from edge_agent.intake import LOT_POINTS
 from edge_agent.journal_desk import Desk, Settled
-from edge_agent.journal_file import JournalFile, NotAJournal, Place, Tally, corrupt, put_aside, times_corrupt
+from edge_agent.journal_file import Found, JournalFile, NotAJournal, Place, Tally, corrupt, put_aside, times_corrupt
 from edge_agent.journal_rescue import Rescue, not_rescued
-from edge_agent.stamping import Row, Stamper, joined
+from edge_agent.journal_upgrade import upgrade
+from edge_agent.stamping import Row, Stamper, joined, retimed
 
 _SEAL_ROWS = 512
+_CALM_POINTS = 4_000
+"""Of a row while nobody wants it: fewer and larger ones take less room, and are sent faster later."""
+_LOOK_AGAIN_S = 1.0
+_RETIME_ROWS = 50
 _RESCUE_ROWS = 200
 _TAKE_POINTS = 10 * LOT_POINTS
 _DISK_WAITS_S = (0.2, 5.0)
@@ -32,13 +40,21 @@ _log = logging.getLogger("lophoc.journal")
 class Writer:
     """Runs until the desk is closed. A disk that fails is tried again; a damaged file is put aside."""
 
-    def __init__(self, desk: Desk, path: Path, boot: str, max_bytes: int, seal_s: float) -> None:
+    def __init__(
+        self, desk: Desk, path: Path, boot: str, max_bytes: int, seal_s: float, clock: Callable[[], Moment]
+    ) -> None:
         self.thread = threading.Thread(target=self._run, name="journal")
         self.corrupt = 0
         """Files put aside so far."""
         self.writable = True
+        self.newest = 0
+        """The id of the last row that can be handed out."""
+        self.oldest_us: int | None = None
+        """About when the oldest that waits was written."""
         self._desk = desk
         self._path = path
+        self._boot = boot
+        self._clock = clock
         self._max_bytes = max_bytes
         self._seal_s = seal_s
         self._stamper = Stamper(boot)
@@ -51,7 +67,10 @@ class Writer:
         self._fresh: list[Place] = []
         self._fresh_since = 0.0
         self._next_id = 1
-        self._sealed_to = 0
+        self._untrusted: dict[int, Place] = {}
+        """Rows of this boot under a clock that nobody trusts, and which the uplink has not had."""
+        self._look_at = 0.0
+        self._oldest_at = 0.0
         self._waits = delays(*_DISK_WAITS_S)
 
     def _run(self) -> None:
@@ -80,28 +99,40 @@ class Writer:
         return self._desk.wait_until(time.monotonic() + next(self._waits))
 
     def _due(self) -> float | None:
-        """When fresh rows are to be sealed, if someone waits for them."""
-        return self._fresh_since + self._seal_s if self._fresh and self._desk.wanted else None
+        """When fresh rows are to be sealed, if someone waits for them, or the clock is to be looked at again."""
+        times: list[float] = []
+        if self._fresh and self._desk.wanted:
+            enough = sum(place.points for place in self._fresh) >= LOT_POINTS
+            times.append(0.0 if enough else self._fresh_since + self._seal_s)
+        if self._untrusted and self._desk.wanted:
+            times.append(self._look_at)
+        return min(times, default=None)
 
     def _work(self) -> bool:
         """All that is due; True if the disk took it."""
         try:
             try:
-                self._commit()
-                self._hand_out()
+                self._do()
             except NotAJournal as wrong:
                 self._begin_anew(wrong)
-                self._commit()
-                self._hand_out()
+                self._do()
         except (NotAJournal, sqlite3.Error, OSError) as wrong:
             self._lose_disk(wrong)
             return False
         return True
 
+    def _do(self) -> None:
+        self._commit()
+        self._retime()
+        self._hand_out()
+        self._look_how_old()
+
     def _commit(self) -> None:
         """Everything that waits, in one transaction."""
         file = self._file or self._opened()
         if not self._unsaved:
+            if not self._untrusted:
+                self._stamper.sent_until(self._stamper.last_us)
             for lot in self._desk.take(_TAKE_POINTS):
                 self._unsaved += self._stamper.rows(lot)
             self._desk.refused(self._stamper.take_refused())
@@ -132,8 +163,7 @@ class Writer:
                     file.remove(place)
             for row_id, row in rows:
                 file.append(row_id, row)
-            if seal:
-                _join(file, fresh)
+            joined_away = _join(file, fresh, LOT_POINTS if self._desk.wanted else _CALM_POINTS) if seal else set()
             dropped = file.make_room(out)
             for place in dropped:
                 tally.dropped[place.measurement] = tally.dropped.get(place.measurement, 0) + place.points
@@ -141,34 +171,99 @@ class Writer:
                 self._save(file, tally)
         if rows and not self._fresh:
             self._fresh_since = time.monotonic()
+        self._untrusted |= {
+            row_id: Place(row.measurement, row_id, row.points) for row_id, row in rows if row.clock is Clock.UNTRUSTED
+        }
         self._unsaved = []
         self._next_id += len(rows)
         gone = {place.id for place in dropped}
+        settled_ids = {parcel.id for parcel, _ in settled}
+        for row_id in gone | joined_away | settled_ids:
+            self._untrusted.pop(row_id, None)
         self._fresh = [] if seal else [place for place in fresh if place.id not in gone]
         if seal:
-            self._sealed_to = self._next_id - 1
+            self.newest = self._next_id - 1
         self._saved = tally
         return dropped
 
     def _seal_is_due(self, fresh: Sequence[Place]) -> bool:
-        if sum(place.points for place in fresh) >= LOT_POINTS or len(fresh) >= _SEAL_ROWS:
+        enough = LOT_POINTS if self._desk.wanted else _CALM_POINTS
+        if sum(place.points for place in fresh) >= enough or len(fresh) >= _SEAL_ROWS:
             return True
         return bool(self._fresh) and self._desk.wanted and time.monotonic() >= self._fresh_since + self._seal_s
 
     def _save(self, file: JournalFile, tally: Tally) -> None:
         tally.last_us, tally.next_seq, tally.rescued = self._stamper.last_us, self._stamper.next_seq, self._rescued
+        tally.sure_us = self._stamper.sure_us
         file.save(tally)
 
     def _hand_out(self) -> None:
         """Answer the uplink, if there is something for it."""
-        request = self._desk.look()
-        if request is None or self._file is None or self._sealed_to <= request.after:
+        request, file = self._desk.look(), self._file
+        if request is None or file is None:
             return
-        parcels, damaged = self._file.between(request.after, self._sealed_to, request.most)
-        if damaged:
-            self._set_aside(self._file, damaged)
-        if parcels:
-            self._desk.hand_out(request, parcels)
+        last = self.newest if request.until is None else min(self.newest, request.until)
+        if self._untrusted and self._clock().settling:
+            last = min(last, min(self._untrusted) - 1)
+        if last > request.after:
+            parcels, damaged = file.between(request.after, last, request.most)
+            if damaged:
+                self._set_aside(file, damaged)
+            self._keep_times(file, [parcel.id for parcel in parcels])
+            if parcels:
+                self._desk.hand_out(request, parcels)
+                return
+        if request.until is not None and self.newest >= request.until and last == request.until:
+            self._desk.hand_out(request, [])
+
+    def _keep_times(self, file: JournalFile, ids: Sequence[int]) -> None:
+        """What the uplink has had must not come to the centre under another time."""
+        places = [self._untrusted[row_id] for row_id in ids if row_id in self._untrusted]
+        if not places:
+            return
+        with file.transaction():
+            file.hand_out(places)
+            last_us = max((row.last_us for row in file.rows(places)), default=-1)
+        self._stamper.sent_until(last_us)
+        for place in places:
+            del self._untrusted[place.id]
+
+    def _retime(self) -> None:
+        """Once the time is known, the points that wait get the times that they had by the monotonic clock."""
+        self._look_at = time.monotonic() + _LOOK_AGAIN_S
+        if not self._untrusted or self._file is None or not (moment := self._clock()).trusted:
+            return
+        places = [self._untrusted[row_id] for row_id in sorted(self._untrusted)]
+        count = 0
+        for begin in range(0, len(places), _RETIME_ROWS):
+            some = places[begin : begin + _RETIME_ROWS]
+            with self._file.transaction():
+                right = self._retimed(self._file, some, moment.offset_us)
+                tally = self._desk.counts()
+                tally.retimed += right
+                self._save(self._file, tally)
+            self._desk.retimed(right)
+            count += right
+            for place in some:
+                del self._untrusted[place.id]
+        _log.info("the time is known: %d points of before have been given the right one", count)
+
+    def _retimed(self, file: JournalFile, places: Sequence[Place], offset_us: int) -> int:
+        """How many points were."""
+        count = 0
+        for place in places:
+            for row in file.rows([place]):
+                right = retimed(row, offset_us, self._stamper.sure_us)
+                if right is not None:
+                    file.append(place.id, right)
+                    count += right.points
+        return count
+
+    def _look_how_old(self) -> None:
+        now = time.monotonic()
+        if self._file is not None and now >= self._oldest_at:
+            self._oldest_at = now + _LOOK_AGAIN_S
+            self.oldest_us = self._file.oldest_us()
 
     def _set_aside(self, file: JournalFile, damaged: Sequence[Place]) -> None:
         tally = self._desk.counts()
@@ -185,28 +280,47 @@ class Writer:
         self.corrupt = times_corrupt(self._path)
         file = JournalFile.open(self._path, self._max_bytes)
         try:
+            self._upgrade(file)
             self._rescue(file)
-            tally, next_seq = file.tally(), file.next_seq()
-            places = sorted(file.places(), key=lambda place: place.id)
-            self._stamper.go_on_after(max(tally.last_us, file.last_us()), tally.next_seq)
-            self._stamper.go_on_after(-1, next_seq)
             with file.transaction():
-                _join(file, self._small_ends(places))
+                _join(file, self._small_ends(file.found()), LOT_POINTS)
+                file.forget_layouts()
+            tally, next_seq, found = file.tally(), file.next_seq(), file.found()
+            self._go_on(tally, next_seq, found)
         except BaseException:
             file.close()
             raise
         # If the last commit failed and came through all the same, its rows are there.
         self._unsaved = [row for row in self._unsaved if row.last_seq >= next_seq.get(row.measurement, 0)]
-        self._desk.found(
-            {place.id: place.points for place in places}, _points(self._unsaved), None if self._counted else tally
-        )
+        there = {each.place.id: each.place.points for each in found}
+        self._desk.found(there, _points(self._unsaved), None if self._counted else tally)
         self._counted = True
         self._fresh = []
-        if places:
-            self._sealed_to = max(self._sealed_to, places[-1].id)
-            self._next_id = max(self._next_id, places[-1].id + 1)
+        if found:
+            self.newest = max(self.newest, found[-1].place.id)
+            self._next_id = max(self._next_id, found[-1].place.id + 1)
         self._file = file
         return file
+
+    def _go_on(self, tally: Tally, next_seq: Mapping[Measurement, int], found: Sequence[Found]) -> None:
+        """Numbers and times go on where they stopped."""
+        of_this_boot = [each for each in found if each.untrusted and not each.handed and each.boot == self._boot]
+        self._untrusted = {each.place.id: each.place for each in of_this_boot}
+        rest = max((each.last_us for each in found if each.place.id not in self._untrusted), default=-1)
+        self._stamper.sent_until(max(rest, tally.last_us if tally.sure_us is None else tally.sure_us))
+        self._stamper.go_on_after(max((each.last_us for each in found), default=-1), next_seq)
+        self._stamper.go_on_after(tally.last_us, tally.next_seq)
+
+    def _upgrade(self, file: JournalFile) -> None:
+        if not file.has_old_rows():
+            return
+        moved, bad = upgrade(file)
+        if bad:
+            tally = file.tally()
+            tally.set_aside += bad
+            with file.transaction():
+                file.save(tally)
+        _log.info("the journal is of an earlier version: %d points are moved, %d batches set aside", moved, bad)
 
     def _rescue(self, file: JournalFile) -> None:
         """Copy what can be read of damaged files that was not copied yet. It may be cut short, and begins again."""
@@ -223,6 +337,7 @@ class Writer:
                     with file.transaction():
                         for row_id, row in enumerate(some, self._next_id):
                             file.append(row_id, row)
+                            file.hand_out([Place(row.measurement, row_id, row.points)])  # perhaps it was
                     self._next_id += len(some)
                     copied += _points(some)
                 tally = rescue.tally()
@@ -236,15 +351,14 @@ class Writer:
             self._save(file, self._desk.counts())
         _log.warning("%d points could be read in what was damaged, and are kept", copied)
 
-    def _small_ends(self, places: Sequence[Place]) -> Sequence[Place]:
-        """The newest rows that are small and were never handed out: an earlier process had no time to join them."""
-        first = len(places)
-        while first and len(places) - first < _SEAL_ROWS:
-            place = places[first - 1]
-            if place.id <= self._sealed_to or place.points > LOT_POINTS // 2:
+    def _small_ends(self, found: Sequence[Found]) -> Sequence[Place]:
+        """The newest rows that are small, which an earlier process had no time to join."""
+        places: list[Place] = []
+        for each in found[: -_SEAL_ROWS - 1 : -1]:
+            if each.handed or each.place.id <= self.newest or each.place.points > LOT_POINTS // 2:
                 break
-            first -= 1
-        return places[first:]
+            places.append(each.place)
+        return places[::-1]
 
     def _begin_anew(self, wrong: NotAJournal) -> None:
         """What is in memory is kept; of what was in the file, whatever can be read."""
@@ -270,28 +384,32 @@ class Writer:
             self._file = None
 
 
-def _join(file: JournalFile, fresh: Sequence[Place]) -> None:
-    """Make few large rows of many small ones, each under the id of its first."""
+def _join(file: JournalFile, fresh: Sequence[Place], most: int) -> set[int]:
+    """Make few large rows of many small ones, each under the id of its first. The ids that are gone."""
+    gone: set[int] = set()
     groups: dict[str, list[Place]] = {}
     for place in fresh:
         group = groups.setdefault(place.measurement, [])
-        if sum(each.points for each in group) + place.points > LOT_POINTS:
-            _join_group(file, group)
+        if sum(each.points for each in group) + place.points > most:
+            gone |= _join_group(file, group)
             group.clear()
         group.append(place)
     for group in groups.values():
-        _join_group(file, group)
+        gone |= _join_group(file, group)
+    return gone
 
 
-def _join_group(file: JournalFile, group: Sequence[Place]) -> None:
+def _join_group(file: JournalFile, group: Sequence[Place]) -> set[int]:
     if len(group) < 2:
-        return
+        return set()
     rows = file.rows(group)
     whole = joined(rows) if len(rows) == len(group) else None
-    if whole is not None:
-        for place in group:
-            file.remove(place)
-        file.append(group[0].id, whole)
+    if whole is None:
+        return set()
+    for place in group:
+        file.remove(place)
+    file.append(group[0].id, whole)
+    return {place.id for place in group[1:]}
 
 
 def _points(rows: Sequence[Row]) -> int:

@@ -1,21 +1,21 @@
-"""The uplink: sends what the journal holds, oldest first, and lets go of it when the centre says that it is stored.
+"""The uplink: sends what the journal holds and lets go of it when the centre says that it is stored.
 
-    journal ─parcels─► lanes ─publish, QoS 1─► broker ─► centre
-       ▲                 │ again after 5 to 20 s                │
-       └────settle───────┴◄────────────── ack ◄─────────────────┘
+    journal ─parcels─► feed ─► lanes ─publish, QoS 1─► broker ─► centre
+       ▲                         │ again after 5 to 20 s                │
+       └────────settle───────────┴◄────────────── ack ◄─────────────────┘
 
 A few parcels are on their way at a time, one in each lane. Neither the broker's word nor a lost connection counts:
-a parcel is sent again, in the same bytes, until the centre's own ack names them. Each connection has a status topic,
-kept by the broker: `online`, and `offline` by the last will.
+a parcel is sent again, with its layout or without, until the centre's own ack names the bytes of one of the two. While
+the centre answers, points are gathered for a second; the slower it is, the longer they are gathered, and the larger
+parcels become. Each connection has a status topic, kept by the broker: `online`, and `offline` by the last will.
 """
 
 import asyncio
-import json
 import logging
 import os
 import socket
 import ssl
-from collections import deque
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -24,12 +24,16 @@ from importlib.metadata import version
 from urllib.parse import urlsplit
 
 import aiomqtt
+import msgspec
 
-from classroom_profiles.telemetry import Ack, Unreadable, decode_ack
+from classroom_profiles.telemetry import VERSION as WIRE_VERSION
+from classroom_profiles.telemetry import Ack, Unreadable, decode_ack, digest, with_layout
 from classroom_profiles.topics import Address
 from edge_agent.backoff import delays
 from edge_agent.journal import Journal
 from edge_agent.journal_file import Parcel
+from edge_agent.known_layouts import KnownLayouts
+from edge_agent.uplink_feed import Feed
 from firmware_bridge.transports.mqtt import Broker, WrongBroker
 from firmware_bridge.transports.mqtt_client import Client, entered
 
@@ -43,6 +47,8 @@ _GOODBYE_S = 1.0
 _KEEPALIVE_S = 30
 _STEADY_S = 10.0
 _TELL_S = 1.0
+_STATUS_S = 30.0
+_LONGEST_SLOW_S = 60.0
 _REFUSED_QOS = 0x80
 _NO_DELAY = ((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),)
 
@@ -54,6 +60,8 @@ class _Sent:
     """A parcel in a lane."""
 
     parcel: Parcel
+    whole: str = ""
+    """The digest of the bytes that have the layout in them, once they were sent."""
     answered: bool = False
     news: asyncio.Event = field(default_factory=asyncio.Event)
     """It is answered, or should be sent again at once."""
@@ -79,9 +87,9 @@ class Uplink:
         self._answer_s = answer_s
         self._linked = False
         self._silent = False
-        self._after = 0
-        self._ahead: deque[Parcel] = deque()
-        self._feeding = asyncio.Lock()
+        self._feed = Feed(journal)
+        self._layouts = KnownLayouts()
+        self._quiet_until = 0.0
         self._lanes: list[_Sent] = []
         self._complained: set[str] = set()
 
@@ -135,7 +143,7 @@ class Uplink:
         granted = await client.subscribe(self._address.topic("ack"), qos=1)
         if any(qos == _REFUSED_QOS for qos in granted):
             raise aiomqtt.MqttError("the broker does not let us hear the centre's acks")
-        await client.publish(self._address.topic("status"), _status("online"), qos=1, retain=True)
+        await client.publish(self._address.topic("status"), self._status("online"), qos=1, retain=True)
 
     async def _session(self, client: aiomqtt.Client) -> None:
         """Until the connection is lost: raises MqttError. When cancelled it says goodbye."""
@@ -144,7 +152,7 @@ class Uplink:
         except asyncio.CancelledError:
             with suppress(aiomqtt.MqttError):
                 status = self._address.topic("status")
-                await client.publish(status, _status("offline"), qos=1, retain=True, timeout=_GOODBYE_S)
+                await client.publish(status, self._status("offline"), qos=1, retain=True, timeout=_GOODBYE_S)
             raise
 
     async def _converse(self, client: aiomqtt.Client) -> None:
@@ -152,6 +160,7 @@ class Uplink:
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._hear(client), name="uplink: acks")
+                tasks.create_task(self._tell_status(client), name="uplink: status")
                 for number in range(WINDOW):
                     tasks.create_task(self._lane(client), name=f"uplink: lane {number}")
         except* aiomqtt.MqttError as lost:
@@ -162,24 +171,37 @@ class Uplink:
     async def _lane(self, client: aiomqtt.Client) -> None:
         """One parcel after the other, each until it is answered."""
         while True:
-            sent = _Sent(await self._next())
+            await self._keep_quiet()  # before it takes one: what comes meanwhile goes first
+            sent = _Sent(await self._feed.next())
             self._lanes.append(sent)
             waits = delays(self._answer_s, 4 * self._answer_s)
             while not sent.answered:
+                await self._keep_quiet()
                 sent.news.clear()
-                await client.publish(self._address.topic("up"), sent.parcel.payload, qos=1)
+                await client.publish(self._address.topic("up"), self._bytes(sent), qos=1)
                 try:
                     async with asyncio.timeout(next(waits)):
                         await sent.news.wait()
                 except TimeoutError:
                     self._hush(True)
 
-    async def _next(self) -> Parcel:
-        async with self._feeding:
-            if not self._ahead:
-                self._ahead.extend(await self._journal.parcels(self._after, WINDOW))
-                self._after = self._ahead[-1].id
-            return self._ahead.popleft()
+    async def _keep_quiet(self) -> None:
+        """For as long as the centre has asked us to."""
+        await asyncio.sleep(max(0.0, self._quiet_until - asyncio.get_running_loop().time()))
+
+    def _bytes(self, sent: _Sent) -> bytes:
+        parcel = sent.parcel
+        if not self._layouts.travels(parcel.layout):
+            return parcel.payload
+        whole = with_layout(parcel.payload, parcel.layout)
+        sent.whole = sent.whole or digest(whole)
+        return whole
+
+    async def _tell_status(self, client: aiomqtt.Client) -> None:
+        """Now and then, so that the centre sees a backlog grow or go, and how old it is."""
+        while True:
+            await asyncio.sleep(_STATUS_S)
+            await client.publish(self._address.topic("status"), self._status("online"), qos=1, retain=True)
 
     async def _hear(self, client: aiomqtt.Client) -> None:
         async for message in client.messages:
@@ -193,19 +215,39 @@ class Uplink:
             self._heard(ack)
 
     def _heard(self, ack: Ack) -> None:
-        named = [sent for sent in self._lanes if sent.parcel.digest == ack.batch]
+        if ack.slow_s:
+            slow_s = min(ack.slow_s, _LONGEST_SLOW_S)
+            self._quiet_until = max(self._quiet_until, asyncio.get_running_loop().time() + slow_s)
+        named = [sent for sent in self._lanes if ack.batch in (sent.parcel.digest, sent.whole)]
         if not named:
             return  # a second answer, or one to an earlier process: what it names is gone, or is sent again
+        if not ack.settles:
+            self._send_again(named[0], ack)
+            return
         if not ack.unreadable and ack.stored + sum(ack.refused.values()) != named[0].parcel.points:
             self._complain("an answer from the centre %s", "does not account for every point, so it is none")
             return
         if ack.unreadable:
             self._complain("the centre cannot read a batch, it is set aside: %s", ack.unreadable)
+        elif ack.batch == named[0].whole:
+            self._layouts.acknowledged(named[0].parcel.layout)
         for sent in named:  # two, if the parcel was rescued from a damaged file while it was on its way
             self._lanes.remove(sent)
             self._journal.settle(sent.parcel, ack if sent is named[0] else Ack(ack.batch, 0))
             sent.answered = True
             sent.news.set()
+        self._is_there()
+
+    def _send_again(self, sent: _Sent, ack: Ack) -> None:
+        """The centre is there, and has not stored it: it wants the layout, or some time."""
+        self._is_there()
+        if ack.need_layout and ack.batch == sent.parcel.digest:
+            self._layouts.asked_for(sent.parcel.layout)
+            sent.news.set()
+        elif ack.busy and ack.slow_s:
+            sent.news.set()  # it waits with all the others
+
+    def _is_there(self) -> None:
         if self._silent:
             self._hush(False)
             for other in self._lanes:
@@ -213,9 +255,8 @@ class Uplink:
 
     def _take_back(self) -> None:
         """What was on its way when the connection went is sent first on the next."""
-        unanswered = [sent.parcel for sent in self._lanes]
+        self._feed.take_back([sent.parcel for sent in self._lanes])
         self._lanes.clear()
-        self._ahead = deque(sorted([*unanswered, *self._ahead], key=lambda parcel: parcel.id))
 
     def _link(self, linked: bool) -> None:
         self._set(linked, silent=False)
@@ -230,6 +271,7 @@ class Uplink:
     def _set(self, linked: bool, silent: bool) -> None:
         before = self.connected
         self._linked, self._silent = linked, silent
+        self._journal.attend(self.connected)
         if self.connected is not before:
             self._changed()
 
@@ -254,7 +296,7 @@ class Uplink:
             password=broker.password,
             identifier=f"lophoc-{name}",
             tls_context=ssl.create_default_context(cafile=os.environ.get(CA) or None) if broker.tls else None,
-            will=aiomqtt.Will(self._address.topic("status"), _status("offline"), qos=1, retain=True),
+            will=aiomqtt.Will(self._address.topic("status"), self._status("offline"), qos=1, retain=True),
             timeout=_BROKER_S,
             keepalive=_KEEPALIVE_S,
             socket_options=_NO_DELAY,
@@ -262,6 +304,20 @@ class Uplink:
         client.pending_calls_threshold = 2 * WINDOW
         return client
 
-
-def _status(state: str) -> bytes:
-    return json.dumps({"state": state, "version": version("lophoc")}).encode()
+    def _status(self, state: str) -> bytes:
+        """See docs/telemetry.md. In the last will it is how things were when the connection began."""
+        oldest_us = self._journal.oldest_us
+        age_s = 0.0 if oldest_us is None else max(0.0, time.time() - oldest_us / 1e6)
+        return msgspec.json.encode(
+            {
+                "state": state,
+                "version": version("lophoc"),
+                "wire": WIRE_VERSION,
+                "boot": self._journal.boot,
+                "clock": "trusted" if self._journal.clock.trusted else "untrusted",
+                "backlog_points": max(0, self._journal.backlog),
+                "backlog_age_s": round(age_s, 1),
+                "dropped_points": sum(self._journal.dropped.values()),
+                "journal_writable": self._journal.writable,
+            }
+        )

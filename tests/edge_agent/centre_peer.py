@@ -10,14 +10,41 @@ from urllib.parse import urlsplit
 import aiomqtt
 
 from classroom_profiles.capability import Value
-from classroom_profiles.telemetry import Ack, decode, digest, encode_ack, points
+from classroom_profiles.telemetry import (
+    Ack,
+    Layout,
+    NeedLayout,
+    Unreadable,
+    decode,
+    digest,
+    encode_ack,
+    points,
+    without_layout,
+)
 from classroom_profiles.topics import EVERY_STATUS, EVERY_UP, Address
 
 Answer = Callable[[bytes], Ack | None]
 
 
+class Knowing:
+    """A centre that learns layouts and asks for those it does not know."""
+
+    def __init__(self) -> None:
+        self.known: dict[bytes, Layout] = {}
+        self.asked = 0
+
+    def __call__(self, payload: bytes) -> Ack | None:
+        try:
+            batch = decode(payload, self.known)
+        except NeedLayout:
+            self.asked += 1
+            return Ack(digest(payload), 0, need_layout=True)
+        self.known[batch.layout.key] = batch.layout
+        return Ack(digest(payload), len(points(batch)[0]))
+
+
 def all_is_well(payload: bytes) -> Ack | None:
-    return Ack(digest(payload), len(points(decode(payload))[0]))
+    return Knowing()(payload)
 
 
 def silence(_: bytes) -> Ack | None:
@@ -30,6 +57,9 @@ class Centre:
         self.came: list[bytes] = []
         """Every batch, copies included."""
         self.statuses: list[Any] = []
+        """The state in each status that came."""
+        self.status: dict[str, Any] = {}
+        """The newest."""
         self._client = client
         self._more = asyncio.Event()
 
@@ -45,8 +75,16 @@ class Centre:
 
     @property
     def values(self) -> list[Value]:
-        """Of all points, in the order of their first coming."""
-        return [point.value for payload in dict.fromkeys(self.came) for point in points(decode(payload))[0]]
+        """Of all points, in the order of their first coming, whether with their layout or without."""
+        known: dict[bytes, Layout] = {}
+        bare: dict[bytes, bytes] = {}
+        for payload in self.came:
+            with suppress(Unreadable):
+                payload, packed = without_layout(payload)
+                layout = Layout.read(packed)
+                known[layout.key] = layout
+            bare.setdefault(payload, payload)
+        return [point.value for payload in bare for point in points(decode(payload, known))[0]]
 
     async def _hear(self) -> None:
         with suppress(aiomqtt.MqttError):  # the broker is killed, as the test wanted
@@ -58,7 +96,8 @@ class Centre:
             sender = Address.of(message.topic.value)
             assert sender is not None
             if message.topic.value.endswith("/status"):
-                self.statuses.append(json.loads(message.payload)["state"])
+                self.status = json.loads(message.payload)
+                self.statuses.append(self.status["state"])
             else:
                 self.came.append(message.payload)
                 ack = self.answer(message.payload)

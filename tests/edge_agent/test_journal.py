@@ -1,7 +1,9 @@
 """What is written is durable, is handed out oldest first, and goes when the centre has answered; whatever happens."""
 
 import asyncio
+import contextlib
 import logging
+import random
 import shutil
 import sqlite3
 import threading
@@ -10,14 +12,16 @@ from pathlib import Path
 
 import pytest
 
-from classroom_profiles.telemetry import Ack, Measurement, Point, decode
+from classroom_profiles.telemetry import Ack, Clock, Measurement, Point
 from edge_agent.clock import Moment
 from edge_agent.journal import MIN_BYTES, Journal, JournalUnwritable, Parcel
 from tests.edge_agent.journal_peer import (
     BASE_US,
     BOOT,
+    batch_of,
     everything,
     held,
+    noise,
     on_disk,
     opened,
     read,
@@ -241,7 +245,7 @@ async def test_sequence_numbers_go_on_over_a_restart(path: Path) -> None:
     async with opened(path) as journal:
         journal.write(some(5))
         (parcel,) = await everything(journal)
-    batch = decode(parcel.payload)
+    batch = batch_of(parcel)
     assert (batch.first_seq, batch.last_seq) == (10, 14)
 
 
@@ -249,10 +253,118 @@ async def test_points_under_an_untrusted_clock_say_so(path: Path) -> None:
     now = Moment(0, trusted=False)
     async with opened(path, clock=lambda: now) as journal:
         journal.write(some(2))
+        sent = await everything(journal)
         now = Moment(1_700_000_000_000_000, trusted=True)
         journal.write(some(2, first=2))
-        batches = [decode(parcel.payload) for parcel in await everything(journal)]
-    assert [(batch.boot, batch.trusted) for batch in batches] == [(BOOT, False), (BOOT, True)]
+        batches = [batch_of(parcel) for parcel in await everything(journal)]
+        assert await journal.parcels(0, 1) == sent  # it keeps its bytes
+    assert [(batch.boot, batch.clock) for batch in batches] == [(BOOT, Clock.UNTRUSTED), (BOOT, Clock.TRUSTED)]
+
+
+STALE = Moment(offset_us=1_600_000_000_000_000, trusted=False)
+TRUE = Moment(offset_us=1_790_000_000_000_000, trusted=True)
+
+
+def at(monotonic_s: float, moment: Moment, value: float) -> Point:
+    """As a driver stamps it: by the wall clock of that moment."""
+    return Point(series(), int(monotonic_s * 1_000_000) + moment.offset_us, value)
+
+
+async def test_points_that_wait_get_the_right_time_once_it_is_known(path: Path) -> None:
+    now = STALE
+    async with opened(path, clock=lambda: now) as journal:
+        for second in range(10):
+            journal.write([at(100.0 + second, now, float(second))])
+            await journal.flush()
+        now = TRUE
+        journal.write([at(110.0, now, 10.0)])
+        found = held(parcels := await everything(journal))
+        assert found == [at(100.0 + second, TRUE, float(second)) for second in range(11)]
+        assert {batch_of(parcel).clock for parcel in parcels} == {Clock.RETIMED, Clock.TRUSTED}
+        assert journal.retimed == 10
+    async with opened(path, clock=lambda: now) as journal:
+        assert held(await everything(journal)) == found
+        assert journal.retimed == 10
+
+
+async def test_over_a_restart_within_the_boot_they_do_and_of_an_earlier_boot_they_do_not(path: Path) -> None:
+    now = STALE
+    async with Journal.open(path, "an-earlier-boot", seal_s=0.0, clock=lambda: now) as journal:
+        journal.write([at(50.0, now, 0.0)])
+        await journal.flush()
+    async with opened(path, clock=lambda: now) as journal:
+        journal.write([at(100.0, now, 1.0)])
+        await journal.flush()
+    async with opened(path, clock=lambda: now) as journal:
+        journal.write([at(101.0, now, 2.0)])
+        await journal.flush()
+        now = TRUE
+        assert held(await everything(journal)) == [at(50.0, STALE, 0.0), at(100.0, TRUE, 1.0), at(101.0, TRUE, 2.0)]
+
+
+async def test_a_stale_clock_keeps_the_distances_between_its_points(path: Path) -> None:
+    """Else what an earlier boot has written would push all of them to one microsecond each."""
+    async with Journal.open(path, "an-earlier-boot", seal_s=0.0, clock=lambda: TRUE) as journal:
+        journal.write([at(1_000.0, TRUE, 0.0)])
+        await journal.flush()
+    async with opened(path, clock=lambda: STALE) as journal:
+        for second in range(5):
+            journal.write([at(100.0 + second, STALE, float(second))])
+            await journal.flush()
+        _, *times = [point.time_us for point in held(await everything(journal))]
+    assert times[0] > at(1_000.0, TRUE, 0.0).time_us
+    assert [later - times[0] for later in times] == [second * 1_000_000 for second in range(5)]
+
+
+async def test_a_clock_that_was_ahead_is_put_right_and_nothing_waits_for_the_future(path: Path) -> None:
+    now = ahead = Moment(TRUE.offset_us + 86_400_000_000, trusted=False)
+    async with opened(path, clock=lambda: now) as journal:
+        journal.write([at(100.0, ahead, 0.0)])
+        await journal.flush()
+        now = TRUE
+        journal.write([at(101.0, now, 1.0)])
+        assert held(await everything(journal)) == [at(100.0, TRUE, 0.0), at(101.0, TRUE, 1.0)]
+
+
+async def test_what_was_sent_with_a_wrong_time_is_not_sent_again_with_another(path: Path) -> None:
+    """Its ack may be on its way, and the point would be there twice."""
+    now = ahead = Moment(TRUE.offset_us + 86_400_000_000, trusted=False)
+    async with opened(path, clock=lambda: now) as journal:
+        journal.write([at(100.0, ahead, 0.0)])
+        sent = await everything(journal)
+        journal.write([at(101.0, ahead, 1.0)])
+        await journal.flush()
+    async with opened(path, clock=lambda: now) as journal:
+        await journal.flush()
+        now = TRUE
+        journal.write([at(102.0, now, 2.0)])
+        found = held(parcels := await everything(journal))
+        assert parcels[0] == sent[0]
+        assert [point.value for point in found] == [0.0, 1.0, 2.0]
+        times = [point.time_us for point in found]
+        assert times == sorted(set(times))  # in order even so
+
+
+async def test_just_after_a_boot_points_wait_for_the_time(path: Path) -> None:
+    now = Moment(STALE.offset_us, trusted=False, settling=True)
+    async with opened(path, clock=lambda: now) as journal:
+        asking = asyncio.create_task(journal.parcels(0, 10))
+        journal.write([at(10.0, now, 0.0)])
+        await journal.flush()
+        assert not asking.done()
+        now = TRUE
+        journal.write([at(11.0, now, 1.0)])
+        assert held(await asking)[0] == at(10.0, TRUE, 0.0)
+
+
+async def test_but_not_for_ever(path: Path) -> None:
+    now = Moment(STALE.offset_us, trusted=False, settling=True)
+    async with opened(path, clock=lambda: now) as journal:
+        asking = asyncio.create_task(journal.parcels(0, 10))
+        journal.write([at(10.0, now, 0.0)])
+        await journal.flush()
+        now = STALE
+        assert held(await asking) == [at(10.0, STALE, 0.0)]
 
 
 # --- kill -9, half-written and damaged files ---
@@ -329,9 +441,10 @@ async def test_a_damaged_file_is_put_aside_and_a_new_one_begun(path: Path, damag
 
 
 async def test_one_bad_page_costs_no_more_than_it_held(path: Path) -> None:
-    await _write_rows(path, 100)
+    written = noise(50_000)
+    await _write_rows(path, 100, noise)
     content = bytearray(read(path))
-    leaves = [at for at in range(8192, len(content), 4096) if content[at] == 0x0A]  # of a table WITHOUT ROWID
+    leaves = [at for at in range(0, len(content), 4096) if content[at] == 0x0A]  # of a table WITHOUT ROWID
     middle = leaves[len(leaves) // 2]
     content[middle : middle + 4096] = b"\xff" * 4096
     write(path, bytes(content))
@@ -340,15 +453,28 @@ async def test_one_bad_page_costs_no_more_than_it_held(path: Path) -> None:
         while not journal.corrupt:
             found = held(await everything(journal))
         found = held(await everything(journal))
-        assert set(found) <= set(some(50_000))
-        assert len(found) == len(set(found)) >= 38_000  # a page holds at most 24 of these small rows
+        assert set(found) <= set(written)
+        assert len(found) == len(set(found)) >= 42_000  # a page holds the beginnings of at most 8 rows
         assert journal.backlog == len(found)
+
+
+async def test_the_names_of_all_series_survive_one_bad_page(path: Path) -> None:
+    await _write_rows(path, 20, noise)
+    for table in ("layout", "layout_again"):
+        copy = path.with_name(f"{table}.sqlite")
+        shutil.copyfile(path, copy)
+        with contextlib.closing(sqlite3.connect(copy)) as connection:
+            (page,) = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = ?", (table,)).fetchone()
+        _damage(copy, pages=range(page - 1, page))
+        async with opened(copy) as journal:
+            assert set(held(await everything(journal))) == set(noise(10_000))
 
 
 async def test_what_was_counted_survives_damage(path: Path) -> None:
     async with opened(path) as journal:
+        journal.attend(True)
         for number in range(30):
-            journal.write(some(1000, first=number * 1000))
+            journal.write(noise(1000, first=number * 1000))
         (first, *_) = await everything(journal)
         journal.settle(first, Ack(first.digest, 990, {"store": 10}))
     _damage(path, pages=range(40, 44))
@@ -362,8 +488,9 @@ async def test_what_was_counted_survives_damage(path: Path) -> None:
 
 async def test_damage_under_a_running_agent_costs_nothing_that_is_in_memory(path: Path) -> None:
     async with opened(path) as journal:
+        journal.attend(True)
         for number in range(200):
-            journal.write(some(1000, first=number * 1000))
+            journal.write(noise(1000, first=number * 1000))
             await journal.flush()
         out = await journal.parcels(0, 2)
         for end in ("-wal", ""):
@@ -503,7 +630,7 @@ async def test_at_its_cap_the_journal_drops_in_the_declared_order_and_counts(pat
     async with opened(path, max_bytes=MIN_BYTES) as journal:
         for number in range(60):
             journal.write([Point(event, BASE_US + number, f"event {number}")])
-            journal.write(some(500, first=number * 500))
+            journal.write(noise(500, first=number * 500))
             journal.write(some(100, first=number * 100, of=device))
             produced += 601
             await journal.flush()
@@ -513,8 +640,8 @@ async def test_at_its_cap_the_journal_drops_in_the_declared_order_and_counts(pat
         assert journal.backlog == produced - sum(dropped.values())
         found = held(await everything(journal))
         assert [p.value for p in found if p.series == event] == [f"event {number}" for number in range(60)]
-        readings = [p.value for p in found if p.series == series()]
-        assert readings == [float(number) for number in range(30_000 - len(readings), 30_000)]
+        readings = [p for p in found if p.series == series()]
+        assert readings == noise(len(readings), first=30_000 - len(readings))
         if dropped[Measurement.DEVICE]:
             assert not readings
     assert len(read(path)) <= MIN_BYTES + 32 * 1024  # and what was written last
@@ -526,13 +653,14 @@ async def test_at_its_cap_the_journal_drops_in_the_declared_order_and_counts(pat
 async def test_events_outlive_a_flood_of_readings(path: Path) -> None:
     event = series("note", "gw-1", Measurement.EVENT)
     async with opened(path, max_bytes=MIN_BYTES) as journal:
-        for number in range(40):
-            journal.write([Point(event, BASE_US + number * 1000 + place, "x" * 60) for place in range(100)])
+        for number in range(100):
+            texts = [random.Random(number * 100 + place).randbytes(32).hex() for place in range(100)]
+            journal.write([Point(event, BASE_US + number * 1000 + place, text) for place, text in enumerate(texts)])
             await journal.flush()
         assert journal.dropped[Measurement.EVENT] > 0  # oldest events first, when there is nothing else
         events = journal.dropped[Measurement.EVENT]
         for number in range(10):
-            journal.write(some(1000, first=number * 1000))
+            journal.write(noise(1000, first=number * 1000))
             await journal.flush()
         assert journal.dropped[Measurement.READING] >= 5000
         assert journal.dropped[Measurement.EVENT] == events
@@ -543,7 +671,7 @@ async def test_what_is_on_its_way_is_not_dropped(path: Path) -> None:
         journal.write(some(1000))
         (out,) = await everything(journal)
         for number in range(1, 40):
-            journal.write(some(1000, first=number * 1000))
+            journal.write(noise(1000, first=number * 1000))
             await journal.flush()
         dropped = journal.dropped[Measurement.READING]
         assert dropped > 0
@@ -630,9 +758,10 @@ def _damage(path: Path, pages: range) -> None:
                 file.write(b"\xff" * 4096)
 
 
-async def _write_rows(path: Path, rows: int) -> None:
-    """Of 500 points each."""
+async def _write_rows(path: Path, rows: int, make: Callable[[int, int], list[Point]] = some) -> None:
+    """Of 500 points each, which are not joined."""
     async with opened(path) as journal:
+        journal.attend(True)
         for number in range(rows):
-            journal.write(some(500, first=number * 500))
+            journal.write(make(500, number * 500))
             await journal.flush()
