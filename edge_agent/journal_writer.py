@@ -20,7 +20,17 @@ from edge_agent.backoff import delays
 from edge_agent.clock import Moment
 from edge_agent.intake import LOT_POINTS
 from edge_agent.journal_desk import Desk, Settled
-from edge_agent.journal_file import Found, JournalFile, NotAJournal, Place, Tally, corrupt, put_aside, times_corrupt
+from edge_agent.journal_file import (
+    Found,
+    JournalFile,
+    NotAJournal,
+    Parcel,
+    Place,
+    Tally,
+    corrupt,
+    put_aside,
+    times_corrupt,
+)
 from edge_agent.journal_rescue import Rescue, not_rescued
 from edge_agent.journal_upgrade import upgrade
 from edge_agent.stamping import Row, Stamper, joined, retimed
@@ -69,6 +79,7 @@ class Writer:
         self._next_id = 1
         self._untrusted: dict[int, Place] = {}
         """Rows of this boot under a clock that nobody trusts, and which the uplink has not had."""
+        self._sealed_to = 0
         self._look_at = 0.0
         self._oldest_at = 0.0
         self._waits = delays(*_DISK_WAITS_S)
@@ -124,6 +135,8 @@ class Writer:
     def _do(self) -> None:
         self._commit()
         self._retime()
+        held = self._untrusted if self._clock().settling else ()
+        self.newest = min([self._sealed_to, *(row_id - 1 for row_id in held)])
         self._hand_out()
         self._look_how_old()
 
@@ -182,7 +195,7 @@ class Writer:
             self._untrusted.pop(row_id, None)
         self._fresh = [] if seal else [place for place in fresh if place.id not in gone]
         if seal:
-            self.newest = self._next_id - 1
+            self._sealed_to = max(place.id for place in fresh if place.id not in joined_away)
         self._saved = tally
         return dropped
 
@@ -203,18 +216,15 @@ class Writer:
         if request is None or file is None:
             return
         last = self.newest if request.until is None else min(self.newest, request.until)
-        if self._untrusted and self._clock().settling:
-            last = min(last, min(self._untrusted) - 1)
-        if last > request.after:
+        parcels: list[Parcel] = []
+        while last > request.after:
             parcels, damaged = file.between(request.after, last, request.most)
-            if damaged:
-                self._set_aside(file, damaged)
-            self._keep_times(file, [parcel.id for parcel in parcels])
-            if parcels:
-                self._desk.hand_out(request, parcels)
-                return
-        if request.until is not None and self.newest >= request.until and last == request.until:
-            self._desk.hand_out(request, [])
+            if not damaged:
+                break
+            self._set_aside(file, damaged)
+        self._keep_times(file, [parcel.id for parcel in parcels])
+        if parcels or last == request.until:
+            self._desk.hand_out(request, parcels)
 
     def _keep_times(self, file: JournalFile, ids: Sequence[int]) -> None:
         """What the uplink has had must not come to the centre under another time."""
@@ -297,7 +307,7 @@ class Writer:
         self._counted = True
         self._fresh = []
         if found:
-            self.newest = max(self.newest, found[-1].place.id)
+            self._sealed_to = max(self._sealed_to, found[-1].place.id)
             self._next_id = max(self._next_id, found[-1].place.id + 1)
         self._file = file
         return file
@@ -355,7 +365,7 @@ class Writer:
         """The newest rows that are small, which an earlier process had no time to join."""
         places: list[Place] = []
         for each in found[: -_SEAL_ROWS - 1 : -1]:
-            if each.handed or each.place.id <= self.newest or each.place.points > LOT_POINTS // 2:
+            if each.handed or each.place.id <= self._sealed_to or each.place.points > LOT_POINTS // 2:
                 break
             places.append(each.place)
         return places[::-1]
