@@ -17,8 +17,11 @@ def gateway_metrics(journal: Journal, connected: bool) -> dict[str, Value]:
         "uplink": connected,
         "journal_writable": journal.writable,
         "journal_corrupt": journal.corrupt,
+        "clock_trusted": journal.clock.trusted,
         "backlog_points": journal.backlog,
+        "backlog_age_s": round(_age_s(journal), 1),
         "stored_points": journal.stored,
+        "retimed_points": journal.retimed,
         "refused_points": sum(journal.refused.values()),
         "set_aside_batches": journal.set_aside,
         **{f"dropped_{measurement}_points": number for measurement, number in journal.dropped.items()},
@@ -30,6 +33,11 @@ def gateway_points(journal: Journal, connected: bool, room: str, gateway: str, t
         Point(Series(Measurement.GATEWAY, room, gateway, ROLE, metric), time_us, value)
         for metric, value in gateway_metrics(journal, connected).items()
     ]
+
+
+def _age_s(journal: Journal) -> float:
+    """Of the oldest point that waits."""
+    return 0.0 if journal.oldest_us is None else max(0.0, time.time() - journal.oldest_us / 1e6)
 
 
 async def report(journal: Journal, uplink: Uplink, room: str, gateway: str, every_s: float = 60.0) -> None:

@@ -5,6 +5,7 @@ import logging
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -15,9 +16,10 @@ from edge_agent.journal import Journal
 from edge_agent.uplink import PASSWORD, WINDOW, Uplink
 from firmware_bridge.transports.mqtt import WrongBroker
 from tests.cloud_ingest.ingest_process import ingest
-from tests.edge_agent.centre_peer import all_is_well, centre, silence
+from tests.edge_agent.centre_peer import Knowing, all_is_well, centre, silence
 from tests.edge_agent.gateway_child import ADDRESS
-from tests.edge_agent.journal_peer import opened, some
+from tests.edge_agent.journal_peer import BOOT, opened, some
+from tests.edge_agent.test_journal import until
 from tests.edge_agent.test_journal_disk import child, durable
 from tests.servers import Mosquitto
 
@@ -139,6 +141,106 @@ async def test_answers_that_are_none_are_ignored(
         assert (journal.stored, journal.refused) == (13, {"store": 2})
     warnings = [record.getMessage() for record in caplog.records if "answer from the centre" in record.getMessage()]
     assert len(warnings) == 2  # one of each kind, however many come
+
+
+async def test_the_layout_travels_once_and_again_for_a_centre_that_forgot_it(
+    mosquitto: Mosquitto, journal: Journal
+) -> None:
+    knowing = Knowing()
+    async with centre(mosquitto.url, knowing) as peer, running(mosquitto.url, journal):
+        for number in range(4):
+            journal.write(some(10, first=number * 10))
+            await until(lambda: journal.backlog == 0)
+        assert [bool(payload[1] & 8) for payload in peer.came] == [True, False, False, False]
+        assert len(peer.came[1]) < len(peer.came[0]) / 1.5
+        knowing.known.clear()  # it was restarted
+        journal.write(some(10, first=40))
+        await until(lambda: journal.backlog == 0)
+        assert knowing.asked == 1
+        assert [bool(payload[1] & 8) for payload in peer.came[4:]] == [False, True]
+        assert peer.values == [float(number) for number in range(50)]
+        assert journal.stored == 50
+
+
+async def test_workers_that_take_turns_are_taught_one_after_the_other(mosquitto: Mosquitto, journal: Journal) -> None:
+    workers = [Knowing(), Knowing(), Knowing()]
+
+    def in_turn(payload: bytes) -> Ack | None:
+        workers.append(workers.pop(0))
+        return workers[-1](payload)
+
+    async with centre(mosquitto.url, in_turn) as peer, running(mosquitto.url, journal):
+        for number in range(60):
+            journal.write(some(1, first=number))
+            await peer.until(lambda: len(peer.values) > number)  # noqa: B023 - waited for at once
+        assert peer.values == [float(number) for number in range(60)]
+        assert sum(worker.asked for worker in workers) < 10
+        assert not any(payload[1] & 8 for payload in peer.came[-10:])
+
+
+async def test_a_centre_that_asks_for_a_layout_which_it_was_just_given_does_not_make_a_storm(
+    mosquitto: Mosquitto, journal: Journal
+) -> None:
+    def broken(payload: bytes) -> Ack | None:
+        return Ack(digest(payload), 0, need_layout=True)
+
+    async with centre(mosquitto.url, broken) as peer, running(mosquitto.url, journal, 0.2) as (_, changes):
+        journal.write(some(10))
+        await peer.until(lambda: len(peer.came) >= 4)
+        assert journal.backlog == 10
+        peer.answer = all_is_well
+        await changes.until(lambda: journal.backlog == 0)
+        assert len(peer.came) < 8
+
+
+async def test_a_centre_that_is_busy_gets_the_same_batch_after_the_time_it_asked_for(
+    mosquitto: Mosquitto, journal: Journal
+) -> None:
+    loop = asyncio.get_running_loop()
+    came: list[float] = []
+
+    def busy_twice(payload: bytes) -> Ack | None:
+        came.append(loop.time())
+        return Ack(digest(payload), 0, busy=True, slow_s=0.3) if len(came) < 3 else all_is_well(payload)
+
+    async with centre(mosquitto.url, busy_twice) as peer, running(mosquitto.url, journal, 5.0) as (uplink, changes):
+        journal.write(some(10))
+        await changes.until(lambda: journal.stored == 10)
+        assert len(set(peer.came)) == 1
+        assert all(later - earlier >= 0.29 for earlier, later in pairwise(came))
+        assert uplink.connected
+
+
+async def test_slow_down_holds_for_everything(mosquitto: Mosquitto, journal: Journal) -> None:
+    loop = asyncio.get_running_loop()
+    came: list[float] = []
+
+    def slow_first(payload: bytes) -> Ack | None:
+        came.append(loop.time())
+        good = all_is_well(payload)
+        assert good is not None
+        return Ack(good.batch, good.stored, slow_s=0.5) if len(came) == 1 else good
+
+    async with centre(mosquitto.url, slow_first), running(mosquitto.url, journal) as (_, changes):
+        journal.write(some(10))
+        await changes.until(lambda: journal.stored == 10)
+        journal.write(some(10, first=10))
+        await changes.until(lambda: journal.stored == 20)
+        assert came[1] - came[0] >= 0.49
+
+
+async def test_the_status_says_what_waits_and_how_the_clock_is(mosquitto: Mosquitto, journal: Journal) -> None:
+    journal.write(some(1500))
+    await journal.flush()
+    async with centre(mosquitto.url, silence) as peer, running(mosquitto.url, journal):
+        await peer.until(lambda: peer.statuses == ["online"])
+        assert set(peer.status) == {
+            "state", "version", "wire", "boot", "clock", "backlog_points", "backlog_age_s", "dropped_points",
+            "journal_writable",
+        }  # fmt: skip
+        assert (peer.status["wire"], peer.status["boot"], peer.status["clock"]) == (2, BOOT, "trusted")
+        assert (peer.status["backlog_points"], peer.status["dropped_points"]) == (1500, 0)
+        assert peer.status["journal_writable"] is True
 
 
 async def test_what_the_centre_cannot_read_is_set_aside_and_the_next_goes_on(
