@@ -8,6 +8,8 @@ _TIME_ERROR = 5  # adjtimex(2): the clock is not synchronised
 _ASK_AGAIN_S = 1.0
 SETTLING_S = 120.0
 """For so long after a boot it is likely that the time will be known in a moment."""
+PLAUSIBLE_US = 1_735_689_600_000_000
+"""2025-01-01: a clock that shows less was never set. The centre refuses such times, so points rather wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +21,7 @@ class Moment:
     trusted: bool
     """True once the kernel has said, since this process began, that time is synchronised (NTP, PTP, GPS)."""
     settling: bool = False
-    """Not trusted yet, but the machine has only just been started: it is worth waiting for the time."""
+    """Not trusted yet, and worth waiting for: the machine has only just been started, or its time cannot be."""
 
 
 class SystemClock:
@@ -34,8 +36,13 @@ class SystemClock:
         if not self._trusted and monotonic_ns >= self._ask_at:
             self._ask_at = monotonic_ns + _ASK_AGAIN_S * 1e9
             self._trusted = _synchronised()
-        settling = not self._trusted and monotonic_ns < SETTLING_S * 1e9
-        return Moment((time.time_ns() - monotonic_ns) // 1000, self._trusted, settling)
+        return moment_of(time.time_ns() // 1000, monotonic_ns // 1000, trusted=self._trusted)
+
+
+def moment_of(wall_us: int, monotonic_us: int, *, trusted: bool) -> Moment:
+    """`monotonic_us`: since the boot."""
+    just_started = monotonic_us < SETTLING_S * 1_000_000
+    return Moment(wall_us - monotonic_us, trusted, not trusted and (just_started or wall_us < PLAUSIBLE_US))
 
 
 def _synchronised() -> bool:

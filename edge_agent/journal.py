@@ -9,6 +9,7 @@ the disk takes nothing, points stay in memory, bounded by the drop order; a dama
 """
 
 import asyncio
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Self
@@ -25,6 +26,7 @@ __all__ = ["MAX_BYTES", "MIN_BYTES", "Journal", "JournalUnwritable", "Parcel"]
 MAX_BYTES = 1024**3
 MIN_BYTES = 128 * 1024
 SEAL_S = 1.0
+_SWITCH_S = 0.001
 _MEMORY_POINTS = 30_000  # some 6 MB
 
 
@@ -60,6 +62,8 @@ class Journal:
         now = SystemClock() if clock is None else clock
         writer = Writer(desk, path, boot, max_bytes, seal_s, now)
         writer.thread.start()
+        # It packs batches in Python: at the usual 5 ms whoever writes a point might wait so long for it, each time.
+        sys.setswitchinterval(min(_SWITCH_S, sys.getswitchinterval()))
         return cls(boot, desk, writer, now)
 
     def write(self, points: Iterable[Point]) -> None:

@@ -143,7 +143,7 @@ class Uplink:
         granted = await client.subscribe(self._address.topic("ack"), qos=1)
         if any(qos == _REFUSED_QOS for qos in granted):
             raise aiomqtt.MqttError("the broker does not let us hear the centre's acks")
-        await client.publish(self._address.topic("status"), self._status("online"), qos=1, retain=True)
+        await client.publish(self._address.topic("status"), self.status("online"), qos=1, retain=True)
 
     async def _session(self, client: aiomqtt.Client) -> None:
         """Until the connection is lost: raises MqttError. When cancelled it says goodbye."""
@@ -152,7 +152,7 @@ class Uplink:
         except asyncio.CancelledError:
             with suppress(aiomqtt.MqttError):
                 status = self._address.topic("status")
-                await client.publish(status, self._status("offline"), qos=1, retain=True, timeout=_GOODBYE_S)
+                await client.publish(status, self.status("offline"), qos=1, retain=True, timeout=_GOODBYE_S)
             raise
 
     async def _converse(self, client: aiomqtt.Client) -> None:
@@ -201,7 +201,7 @@ class Uplink:
         """Now and then, so that the centre sees a backlog grow or go, and how old it is."""
         while True:
             await asyncio.sleep(_STATUS_S)
-            await client.publish(self._address.topic("status"), self._status("online"), qos=1, retain=True)
+            await client.publish(self._address.topic("status"), self.status("online"), qos=1, retain=True)
 
     async def _hear(self, client: aiomqtt.Client) -> None:
         async for message in client.messages:
@@ -296,7 +296,7 @@ class Uplink:
             password=broker.password,
             identifier=f"lophoc-{name}",
             tls_context=ssl.create_default_context(cafile=os.environ.get(CA) or None) if broker.tls else None,
-            will=aiomqtt.Will(self._address.topic("status"), self._status("offline"), qos=1, retain=True),
+            will=aiomqtt.Will(self._address.topic("status"), self.status("offline"), qos=1, retain=True),
             timeout=_BROKER_S,
             keepalive=_KEEPALIVE_S,
             socket_options=_NO_DELAY,
@@ -304,7 +304,7 @@ class Uplink:
         client.pending_calls_threshold = 2 * WINDOW
         return client
 
-    def _status(self, state: str) -> bytes:
+    def status(self, state: str) -> bytes:
         """See docs/telemetry.md. In the last will it is how things were when the connection began."""
         oldest_us = self._journal.oldest_us
         age_s = 0.0 if oldest_us is None else max(0.0, time.time() - oldest_us / 1e6)

@@ -1,6 +1,7 @@
 """An outage kept and drained: how large the journal becomes, how fast it goes, and if live points arrive meanwhile.
 
     python -m tests.benchmarks.backlog [--points N] [--store sqlite|influx1] [--live R] [--jitter US]
+        [--full-precision]
 
 1. A gateway without a centre writes `points` points: rooms of twenty metrics, 100 points a second in their own time,
    as fast as the disk takes them here. `journal_bytes` is what is on the disk then, log and all; it is put in
@@ -8,7 +9,7 @@
 2. Broker and `lophoc ingest` are started. The gateway goes on with `live` points a second while its uplink drains the
    backlog. A live point's lag is from its writing to the centre's word that it is stored.
 3. All the time the event loop is asked to wake every 2 ms: how late it is, and how long each `write` takes, is what the
-   journal costs the agent. `idle_p999_ms` is the same loop while nothing is written.
+   journal costs the agent; `idle_loop_…` is the same loop, in turns with it, while nothing is written.
 """
 
 import argparse
@@ -16,15 +17,18 @@ import asyncio
 import contextlib
 import json
 import logging
+import random
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
 from classroom_profiles.telemetry import Ack, Measurement, Point, Series, decode
 from classroom_profiles.topics import Address
+from cloud_ingest.store import store_of
 from edge_agent.clock import Moment
 from edge_agent.journal import Journal
 from edge_agent.journal_file import Parcel
@@ -61,19 +65,22 @@ class Watched(Journal):
                 self.lags_s += [(now_us - time_us) / 1e6 for time_us in run.times_us]
 
 
-def outage(points: int, jitter_us: int) -> Iterator[list[Point]]:
+def outage(points: int, jitter_us: int, full_precision: bool) -> Iterator[list[Point]]:
     """A second at a time, oldest first, so that the last is now."""
+    chance = random.Random(1)
     seconds = points // (20 * _ROOMS)
     start_us = time.time_ns() // 1000 // _PERIOD_US * _PERIOD_US - seconds * _PERIOD_US
     rooms = [periods(room, f"a{room}", start_us, _PERIOD_US, jitter_us) for room in range(_ROOMS)]
     for _ in range(seconds):
-        yield [point for room in rooms for point in next(room)]
+        some = [point for room in rooms for point in next(room)]
+        if full_precision:
+            some = [replace(point, value=float(point.value) + chance.random()) for point in some]
+        yield some
 
 
-async def fill(journal: Journal, points: int, jitter_us: int) -> float:
-    """Seconds that it took."""
+async def fill(journal: Journal, seconds: Iterator[list[Point]]) -> float:
+    """How long it took."""
     began = time.perf_counter()
-    seconds = outage(points, jitter_us)
     while some := list(islice(seconds, 200)):
         for each in some:
             journal.write(each)
@@ -131,10 +138,13 @@ async def drained(journal: Watched, broker: str, rate: float) -> dict[str, Any]:
     journal.live_from = journal.newest
     uplink = Uplink(broker, Address("bench", "gw-1"), journal, lambda: None)
     began = time.perf_counter()
-    async with running(uplink.run(), live(journal, _LIVE, rate, took), pulse(late)):
-        while journal.stored - stored - len(journal.lags_s) < first:  # noqa: ASYNC110 - the journal has no event for it
-            await asyncio.sleep(0.01)
-        seconds = time.perf_counter() - began
+    async with running(uplink.run()):
+        async with running(live(journal, _LIVE, rate, took), pulse(late)):
+            while journal.stored - stored - len(journal.lags_s) < first:  # noqa: ASYNC110 - it has no event for it
+                await asyncio.sleep(0.01)
+            seconds = time.perf_counter() - began
+        while journal.backlog:  # noqa: ASYNC110 - as above
+            await asyncio.sleep(0.05)
     return {
         "drain_points_per_s": round(first / seconds),
         "drain_s": round(seconds, 1),
@@ -148,37 +158,52 @@ async def drained(journal: Watched, broker: str, rate: float) -> dict[str, Any]:
     }
 
 
-async def appended(journal: Journal, rate: float, seconds: float) -> dict[str, float]:
-    """The loop while `rate` points a second are written and nothing is sent, and before that while nothing is."""
+async def appended(journal: Journal, rate: float, turns: int = 6, turn_s: float = 0.6) -> dict[str, float]:
+    """The loop while `rate` points a second are written, and while nothing is, in turns: both see the same machine."""
     idle: list[float] = []
     late: list[float] = []
     took: list[float] = []
-    async with running(pulse(idle)):
-        await asyncio.sleep(seconds)
-    async with running(live(journal, "busy", rate, took), pulse(late)):
-        await asyncio.sleep(seconds)
+    for _ in range(turns):
+        async with running(pulse(idle)):
+            await asyncio.sleep(turn_s)
+        async with running(live(journal, "busy", rate, took), pulse(late)):
+            await asyncio.sleep(turn_s)
+        await journal.flush()
     return {
-        "idle_p999_ms": percentile_ms(idle, 0.999),
         "append_points_per_s": rate,
         "append_write_p999_ms": percentile_ms(took, 0.999),
+        "append_loop_p50_ms": percentile_ms(late, 0.5),
+        "append_loop_p99_ms": percentile_ms(late, 0.99),
         "append_loop_p999_ms": percentile_ms(late, 0.999),
+        "idle_loop_p99_ms": percentile_ms(idle, 0.99),
+        "idle_loop_p999_ms": percentile_ms(idle, 0.999),
     }
+
+
+def distinct(url: str) -> int:
+    """Points in the store, each counted once."""
+    store = store_of(url)
+    store.open(create=False)
+    try:
+        return store.count("bench")
+    finally:
+        store.close()
 
 
 def size(directory: Path) -> int:
     return sum(file.stat().st_size for file in directory.iterdir() if file.name.startswith("journal.sqlite"))
 
 
-async def measure(points: int, store: str, rate: float, jitter_us: int, directory: Path) -> dict[str, Any]:
+async def measure(seconds: Iterator[list[Point]], store: str, rate: float, directory: Path) -> dict[str, Any]:
     now = Moment(time.time_ns() // 1000 - time.monotonic_ns() // 1000, trusted=True)
     place = directory / "journal"
     place.mkdir()
     async with Watched.open(place / "journal.sqlite", _BOOT, clock=lambda: now) as journal:
-        seconds = await fill(journal, points, jitter_us)
+        took_s = await fill(journal, seconds)
         kept = journal.backlog
     journal_bytes = size(place)
     async with Watched.open(place / "journal.sqlite", _BOOT, clock=lambda: now) as journal:
-        figures = await appended(journal, 2_000.0, 3.0)
+        figures = await appended(journal, 2_000.0)
         async with children(directory) as parts:
             broker, kind = await start_broker(parts, directory)
             with contextlib.ExitStack() as servers:
@@ -187,18 +212,18 @@ async def measure(points: int, store: str, rate: float, jitter_us: int, director
                     url = f"influx1://127.0.0.1:{servers.enter_context(InfluxDB(directory)).port}/bench"
                 await parts.lophoc("ingest", "ingest", "--broker", broker, "--store", url)
                 figures |= await drained(journal, broker, rate)
+                figures |= {"acknowledged": journal.stored, "distinct_in_store": await asyncio.to_thread(distinct, url)}
         dropped = sum(journal.dropped.values())
     return {
         "points": kept,
         "journal_bytes": journal_bytes,
         "bytes_per_point": round(journal_bytes / kept, 2),
         "week_gib": round(journal_bytes / kept * _WEEK_POINTS / 2**30, 3),
-        "fill_points_per_s": round(kept / seconds),
+        "fill_points_per_s": round(kept / took_s),
         **figures,
         "dropped": dropped,
         "store": store,
         "broker": kind,
-        "jitter_us": jitter_us,
     }
 
 
@@ -209,10 +234,12 @@ def main() -> None:
     parser.add_argument("--store", choices=("sqlite", "influx1"), default="sqlite")
     parser.add_argument("--live", type=float, default=200.0, help="live points a second while it is drained")
     parser.add_argument("--jitter", type=int, default=1_500, help="microseconds by which each reading's time differs")
+    parser.add_argument("--full-precision", action="store_true", help="values of 17 digits instead of the sensors'")
     arguments = parser.parse_args()
+    seconds = outage(arguments.points, arguments.jitter, arguments.full_precision)
     with tempfile.TemporaryDirectory(prefix="lophoc-bench-") as made:
-        figures = asyncio.run(measure(arguments.points, arguments.store, arguments.live, arguments.jitter, Path(made)))
-    print(json.dumps(figures))
+        figures = asyncio.run(measure(seconds, arguments.store, arguments.live, Path(made)))
+    print(json.dumps({**figures, "jitter_us": arguments.jitter, "full_precision": arguments.full_precision}))
 
 
 if __name__ == "__main__":
