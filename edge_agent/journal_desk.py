@@ -11,7 +11,8 @@ from typing import Any
 from classroom_profiles.telemetry import Ack, Point, Refusal
 from edge_agent.clock import Moment
 from edge_agent.intake import LOT_POINTS, Intake, Lot
-from edge_agent.journal_file import Parcel, Place, Tally
+from edge_agent.journal_file import Parcel, Place
+from edge_agent.journal_tally import Tally
 
 _COMMIT_S = 0.05
 _SETTLE_S = 0.5

@@ -10,7 +10,6 @@ Made for one thread. Every change is inside `transaction`; WAL with synchronous=
 """
 
 import contextlib
-import glob
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ import msgspec
 
 from classroom_profiles.telemetry import Clock, Layout, Measurement, digest
 from edge_agent.drop_order import DROP_ORDER
+from edge_agent.journal_tally import Tally
 from edge_agent.stamping import Row
 
 VERSION = 2
@@ -49,42 +49,6 @@ SELECT points, clock, offset_us, last_us, last_seq, digest, layout, payload FROM
 """
 _OLDEST = "SELECT last_us FROM entry WHERE measurement = ? ORDER BY id LIMIT 1"
 _BETWEEN = "SELECT id FROM entry WHERE measurement = ? AND id > ? AND id <= ? ORDER BY id LIMIT ?"
-
-
-class Tally(msgspec.Struct, kw_only=True):
-    """Since the file was made."""
-
-    stored: int = 0
-    """Points that the centre's store confirmed."""
-    dropped: dict[Measurement, int] = {}
-    """Points given up because there was no room."""
-    refused: dict[str, int] = {}
-    """Points that no store would take, by reason; found here or by the centre."""
-    set_aside: int = 0
-    """Batches that could not be read, at the centre or because this disk changed them."""
-    last_us: int = -1
-    sure_us: int | None = None
-    """The last time of all points whose times do not change any more."""
-    next_seq: dict[Measurement, int] = {}
-    retimed: int = 0
-    """Points that were given the right time once it was known."""
-    rescued: int = 0
-    """The number of the last damaged file from which everything readable is in this one."""
-
-    def copy(self) -> "Tally":
-        return msgspec.structs.replace(
-            self, dropped=dict(self.dropped), refused=dict(self.refused), next_seq=dict(self.next_seq)
-        )
-
-    def add(self, other: "Tally") -> None:
-        """Count what `other` has counted."""
-        self.stored += other.stored
-        self.set_aside += other.set_aside
-        self.retimed += other.retimed
-        for measurement, number in other.dropped.items():
-            self.dropped[measurement] = self.dropped.get(measurement, 0) + number
-        for why, number in other.refused.items():
-            self.refused[why] = self.refused.get(why, 0) + number
 
 
 @dataclass(frozen=True, slots=True)
@@ -398,35 +362,6 @@ class JournalFile:
     def _one(self, question: str) -> int:
         answer: int = self._connection.execute(question).fetchone()[0]
         return answer
-
-
-def put_aside(path: Path) -> None:
-    """Move a file that cannot be used out of the way, with its log. Of those that were moved before, one stays."""
-    number = times_corrupt(path) + 1
-    for end in ("-wal", "-shm", ""):
-        with contextlib.suppress(FileNotFoundError):
-            path.with_name(path.name + end).rename(corrupt(path, number, end))
-    for old in sorted(_corrupt(path))[:-2]:
-        for end in ("-wal", "-shm", ""):
-            corrupt(path, old, end).unlink(missing_ok=True)
-
-
-def corrupt(path: Path, number: int, end: str = "") -> Path:
-    """Where the journal of `path` is once it has been put aside."""
-    return path.with_name(f"{path.name}.corrupt-{number}{end}")
-
-
-def times_corrupt(path: Path) -> int:
-    """How many journals have been put aside at `path`."""
-    return max(_corrupt(path), default=0)
-
-
-def _corrupt(path: Path) -> list[int]:
-    found = (
-        each.name.removeprefix(f"{path.name}.corrupt-")
-        for each in path.parent.glob(f"{glob.escape(path.name)}.corrupt-*")
-    )
-    return [int(number) for number in found if number.isdecimal()]
 
 
 def _measurement(name: str) -> Measurement:

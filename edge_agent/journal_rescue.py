@@ -9,7 +9,9 @@ from typing import Any
 import msgspec
 
 from classroom_profiles.telemetry import Clock, Layout, Measurement, NeedLayout, Unreadable, digest
-from edge_agent.journal_file import READ, Tally, corrupt, read_layout
+from edge_agent.damaged_journals import corrupt
+from edge_agent.journal_file import READ, read_layout
+from edge_agent.journal_tally import Tally
 from edge_agent.journal_upgrade import row_of_1
 from edge_agent.stamping import Row
 

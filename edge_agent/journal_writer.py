@@ -18,24 +18,16 @@ from pathlib import Path
 from classroom_profiles.telemetry import Clock, Measurement
 from edge_agent.backoff import delays
 from edge_agent.clock import Moment
+from edge_agent.damaged_journals import corrupt, put_aside, times_corrupt
 from edge_agent.intake import LOT_POINTS
 from edge_agent.journal_desk import Desk, Settled
-from edge_agent.journal_file import (
-    Found,
-    JournalFile,
-    NotAJournal,
-    Parcel,
-    Place,
-    Tally,
-    corrupt,
-    put_aside,
-    times_corrupt,
-)
+from edge_agent.journal_file import Found, JournalFile, NotAJournal, Parcel, Place
+from edge_agent.journal_join import MOST_ROWS, join, small_ends
 from edge_agent.journal_rescue import Rescue, not_rescued
+from edge_agent.journal_tally import Tally
 from edge_agent.journal_upgrade import upgrade
-from edge_agent.stamping import Row, Stamper, joined, retimed
+from edge_agent.stamping import Row, Stamper, retimed
 
-_SEAL_ROWS = 512
 _CALM_POINTS = 4_000
 """Of a row while nobody wants it: fewer and larger ones take less room, and are sent faster later."""
 _LOOK_AGAIN_S = 1.0
@@ -115,7 +107,7 @@ class Writer:
         if self._fresh and self._desk.wanted:
             enough = sum(place.points for place in self._fresh) >= LOT_POINTS
             times.append(0.0 if enough else self._fresh_since + self._seal_s)
-        if self._untrusted and self._desk.wanted:
+        if self._untrusted and (self._desk.wanted or not self._look_at):
             times.append(self._look_at)
         return min(times, default=None)
 
@@ -133,16 +125,15 @@ class Writer:
         return True
 
     def _do(self) -> None:
-        self._commit()
-        self._retime()
-        held = self._untrusted if self._clock().settling else ()
-        self.newest = min([self._sealed_to, *(row_id - 1 for row_id in held)])
+        file = self._file or self._opened()
+        self._retime(file)  # before anything new gets a time
+        self._commit(file)
+        self._see_newest()
         self._hand_out()
         self._look_how_old()
 
-    def _commit(self) -> None:
+    def _commit(self, file: JournalFile) -> None:
         """Everything that waits, in one transaction."""
-        file = self._file or self._opened()
         if not self._unsaved:
             if not self._untrusted:
                 self._stamper.sent_until(self._stamper.last_us)
@@ -176,7 +167,7 @@ class Writer:
                     file.remove(place)
             for row_id, row in rows:
                 file.append(row_id, row)
-            joined_away = _join(file, fresh, LOT_POINTS if self._desk.wanted else _CALM_POINTS) if seal else set()
+            joined_away = join(file, fresh, LOT_POINTS if self._desk.wanted else _CALM_POINTS) if seal else set()
             dropped = file.make_room(out)
             for place in dropped:
                 tally.dropped[place.measurement] = tally.dropped.get(place.measurement, 0) + place.points
@@ -201,7 +192,7 @@ class Writer:
 
     def _seal_is_due(self, fresh: Sequence[Place]) -> bool:
         enough = LOT_POINTS if self._desk.wanted else _CALM_POINTS
-        if sum(place.points for place in fresh) >= enough or len(fresh) >= _SEAL_ROWS:
+        if sum(place.points for place in fresh) >= enough or len(fresh) >= MOST_ROWS:
             return True
         return bool(self._fresh) and self._desk.wanted and time.monotonic() >= self._fresh_since + self._seal_s
 
@@ -238,36 +229,42 @@ class Writer:
         for place in places:
             del self._untrusted[place.id]
 
-    def _retime(self) -> None:
-        """Once the time is known, the points that wait get the times that they had by the monotonic clock."""
+    def _retime(self, file: JournalFile) -> None:
+        """Once the time is known, the points that wait get the times that they had by the monotonic clock; some of
+        them at a time, since points come in meanwhile. Until all have it, none of them is handed out.
+        """
         self._look_at = time.monotonic() + _LOOK_AGAIN_S
-        if not self._untrusted or self._file is None or not (moment := self._clock()).trusted:
+        moment = self._clock()
+        if not self._untrusted or not moment.trusted:
             return
-        places = [self._untrusted[row_id] for row_id in sorted(self._untrusted)]
-        count = 0
-        for begin in range(0, len(places), _RETIME_ROWS):
-            some = places[begin : begin + _RETIME_ROWS]
-            with self._file.transaction():
-                right = self._retimed(self._file, some, moment.offset_us)
-                tally = self._desk.counts()
-                tally.retimed += right
-                self._save(self._file, tally)
-            self._desk.retimed(right)
-            count += right
+        some = [self._untrusted[row_id] for row_id in sorted(self._untrusted)[:_RETIME_ROWS]]
+        right: list[Row] = []
+        ahead = False
+        with file.transaction():
             for place in some:
-                del self._untrusted[place.id]
-        _log.info("the time is known: %d points of before have been given the right one", count)
+                for row in file.rows([place]):
+                    if (one := retimed(row, moment.offset_us, self._stamper.sure_us)) is not None:
+                        file.append(place.id, one)
+                        right.append(one)
+                        ahead = ahead or one.last_us < row.last_us
+            if ahead:
+                self._stamper.put_back()
+            self._stamper.go_on_after(max((one.last_us for one in right), default=-1), {})
+            tally = self._desk.counts()
+            tally.retimed += _points(right)
+            self._save(file, tally)
+        self._desk.retimed(_points(right))
+        for place in some:
+            del self._untrusted[place.id]
+        if not self._untrusted:
+            _log.info("the time is known: points that waited have been given the right one")
+        self._look_at = 0.0
 
-    def _retimed(self, file: JournalFile, places: Sequence[Place], offset_us: int) -> int:
-        """How many points were."""
-        count = 0
-        for place in places:
-            for row in file.rows([place]):
-                right = retimed(row, offset_us, self._stamper.sure_us)
-                if right is not None:
-                    file.append(place.id, right)
-                    count += right.points
-        return count
+    def _see_newest(self) -> None:
+        """What can be handed out: not what waits for the time."""
+        moment = self._clock()
+        held = self._untrusted if moment.trusted or moment.settling else {}
+        self.newest = min(self._sealed_to, min(held, default=self._sealed_to + 1) - 1)
 
     def _look_how_old(self) -> None:
         now = time.monotonic()
@@ -293,7 +290,7 @@ class Writer:
             self._upgrade(file)
             self._rescue(file)
             with file.transaction():
-                _join(file, self._small_ends(file.found()), LOT_POINTS)
+                join(file, small_ends(file.found(), self._sealed_to), LOT_POINTS)
                 file.forget_layouts()
             tally, next_seq, found = file.tally(), file.next_seq(), file.found()
             self._go_on(tally, next_seq, found)
@@ -361,15 +358,6 @@ class Writer:
             self._save(file, self._desk.counts())
         _log.warning("%d points could be read in what was damaged, and are kept", copied)
 
-    def _small_ends(self, found: Sequence[Found]) -> Sequence[Place]:
-        """The newest rows that are small, which an earlier process had no time to join."""
-        places: list[Place] = []
-        for each in found[: -_SEAL_ROWS - 1 : -1]:
-            if each.handed or each.place.id <= self._sealed_to or each.place.points > LOT_POINTS // 2:
-                break
-            places.append(each.place)
-        return places[::-1]
-
     def _begin_anew(self, wrong: NotAJournal) -> None:
         """What is in memory is kept; of what was in the file, whatever can be read."""
         self._close()
@@ -392,34 +380,6 @@ class Writer:
         if self._file is not None:
             self._file.close()
             self._file = None
-
-
-def _join(file: JournalFile, fresh: Sequence[Place], most: int) -> set[int]:
-    """Make few large rows of many small ones, each under the id of its first. The ids that are gone."""
-    gone: set[int] = set()
-    groups: dict[str, list[Place]] = {}
-    for place in fresh:
-        group = groups.setdefault(place.measurement, [])
-        if sum(each.points for each in group) + place.points > most:
-            gone |= _join_group(file, group)
-            group.clear()
-        group.append(place)
-    for group in groups.values():
-        gone |= _join_group(file, group)
-    return gone
-
-
-def _join_group(file: JournalFile, group: Sequence[Place]) -> set[int]:
-    if len(group) < 2:
-        return set()
-    rows = file.rows(group)
-    whole = joined(rows) if len(rows) == len(group) else None
-    if whole is None:
-        return set()
-    for place in group:
-        file.remove(place)
-    file.append(group[0].id, whole)
-    return {place.id for place in group[1:]}
 
 
 def _points(rows: Sequence[Row]) -> int:

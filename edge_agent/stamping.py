@@ -104,6 +104,11 @@ class Stamper:
         """Points up to this time are at the centre, or will be with the times that they have."""
         self.sure_us = max(self.sure_us, last_us)
 
+    def put_back(self) -> None:
+        """The clock was ahead, and its points will be put right: time goes on from what cannot be any more."""
+        self._last_us.clear()
+        self.last_us = self._floor_us = self.sure_us
+
     @property
     def next_seq(self) -> dict[Measurement, int]:
         return dict(self._next_seq)
@@ -128,14 +133,13 @@ class Stamper:
 
     def _placed(self, moment: Moment, first_us: int) -> Moment:
         """The moment as the journal's time has it."""
-        before, self._untrusted = self._untrusted, None if moment.trusted else moment
         if moment.trusted:
-            if before is not None and moment.offset_us < before.offset_us:
-                # The clock was ahead. What is not sent yet is counted back, so time goes on from what was sent.
-                self._last_us.clear()
-                self.last_us = self._floor_us = self.sure_us
+            before, self._untrusted = self._untrusted, None
+            if before is not None and moment.offset_us < before.offset_us + self._ahead_us:
+                self.put_back()
             self._ahead_us = 0
             return moment
+        before, self._untrusted = self._untrusted, moment
         if before is None or abs(moment.offset_us - before.offset_us) >= STEP_US:
             self._ahead_us = 0
         self._ahead_us = max(self._ahead_us, self._floor_us + 1 - first_us)

@@ -1,0 +1,41 @@
+"""What the journal has counted, and where its numbers and times go on when no row is left to tell."""
+
+import msgspec
+
+from classroom_profiles.telemetry import Measurement
+
+
+class Tally(msgspec.Struct, kw_only=True):
+    """Since the file was made."""
+
+    stored: int = 0
+    """Points that the centre's store confirmed."""
+    dropped: dict[Measurement, int] = {}
+    """Points given up because there was no room."""
+    refused: dict[str, int] = {}
+    """Points that no store would take, by reason; found here or by the centre."""
+    set_aside: int = 0
+    """Batches that could not be read, at the centre or because this disk changed them."""
+    last_us: int = -1
+    sure_us: int | None = None
+    """The last time of all points whose times do not change any more."""
+    next_seq: dict[Measurement, int] = {}
+    retimed: int = 0
+    """Points that were given the right time once it was known."""
+    rescued: int = 0
+    """The number of the last damaged file from which everything readable is in this one."""
+
+    def copy(self) -> "Tally":
+        return msgspec.structs.replace(
+            self, dropped=dict(self.dropped), refused=dict(self.refused), next_seq=dict(self.next_seq)
+        )
+
+    def add(self, other: "Tally") -> None:
+        """Count what `other` has counted."""
+        self.stored += other.stored
+        self.set_aside += other.set_aside
+        self.retimed += other.retimed
+        for measurement, number in other.dropped.items():
+            self.dropped[measurement] = self.dropped.get(measurement, 0) + number
+        for why, number in other.refused.items():
+            self.refused[why] = self.refused.get(why, 0) + number
