@@ -202,12 +202,13 @@ def _samples() -> tuple[list[bytes], dict[bytes, Layout]]:
     return [*bare, *(with_layout(one, layout) for one in bare)], {layout.key: layout}
 
 
-def test_100_000_mutated_batches_are_unreadable_or_what_they_were() -> None:
+@pytest.mark.parametrize("quarter", range(4))
+def test_100_000_mutated_batches_are_unreadable_or_what_they_were(quarter: int) -> None:
     samples, known = _samples()
     content = [_content(points(decode(sample, known))[0]) for sample in samples]
-    by = random.Random(20261124)
+    by = random.Random(quarter)
     taken = asked = 0
-    for number in range(100_000):
+    for number in range(25_000):
         which = number % len(samples)
         payload = _mutated(samples[which], by, samples[by.randrange(len(samples))])
         try:
@@ -219,8 +220,8 @@ def test_100_000_mutated_batches_are_unreadable_or_what_they_were() -> None:
             continue
         taken += 1
         assert _content(_taken_with_care(batch)) in content
-    assert taken < 15_000  # those that were not really changed, or became another sample
-    assert asked < 30_000
+    assert taken < 4_000  # those that were not really changed, or became another sample
+    assert asked < 8_000
 
 
 @settings(max_examples=300, deadline=None)
@@ -265,7 +266,7 @@ def _taken_if_readable(payload: bytes, layout: Layout) -> None:
     _taken_with_care(batch)
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(payload=st.binary(max_size=64) | st.binary(max_size=64).map(lambda some: b"\x02" + some))
 def test_any_bytes_are_no_crash(payload: bytes) -> None:
     try:
@@ -404,6 +405,7 @@ def test_a_batch_fits_with_its_layout_or_not_at_all() -> None:
 # --- acks ---
 
 
+@settings(deadline=None)
 @given(
     stored=st.integers(0, 10_000),
     refused=st.dictionaries(st.sampled_from([one.value for one in Refusal]), st.integers(1, 9)),
@@ -436,7 +438,7 @@ def test_an_ack_that_counts_less_than_nothing_is_none(payload: bytes) -> None:
         decode_ack(payload)
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(payload=st.binary(max_size=64) | st.text(alphabet='{}[]":,batchstored0-e9. ', max_size=64).map(str.encode))
 def test_what_is_no_ack_is_no_crash(payload: bytes) -> None:
     try:
