@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from paho.mqtt.client import MQTTMessage
 
-from classroom_profiles.telemetry import Ack, Unreadable, decode, digest, encode_ack, runs
+from classroom_profiles.telemetry import Ack, Layouts, NeedLayout, Unreadable, decode, digest, encode_ack, runs
 from classroom_profiles.topics import EVERY_STATUS, EVERY_UP, Address
 from cloud_ingest.backoff import delays
 from cloud_ingest.broker_link import Broker, BrokerLink
@@ -34,6 +34,8 @@ class Counts:
     """Points that the store confirmed, replays included."""
     refused: int = 0
     unreadable: int = 0
+    layouts_asked: int = 0
+    """Batches whose layout was not known here, and was asked for."""
     foreign: int = 0
     """Messages whose topic names no gateway."""
     turned_away: int = 0
@@ -66,6 +68,7 @@ class Receiver:
         self._counting = threading.Lock()
         self._store_lost = False
         self._warned: set[Address] = set()
+        self._layouts = Layouts()
         self._receive = BrokerLink(broker, "up", [group + EVERY_UP, group + EVERY_STATUS], self._received, self._fail)
         self._answer = BrokerLink(broker, "acks")
         self._writers = [
@@ -139,9 +142,13 @@ class Receiver:
         return work
 
     def _check(self, message: Message) -> _Checked | None:
-        """None if the batch cannot be read, which is answered at once."""
+        """None if the batch cannot be read, or not without its layout, which is answered at once."""
         try:
-            batch = decode(message.payload)
+            batch = decode(message.payload, self._layouts.of(message.sender))
+        except NeedLayout:
+            self._count(layouts_asked=1)
+            self._reply(message, Ack(message.digest, 0, need_layout=True))
+            return None
         except Unreadable as why:
             self._count(unreadable=1)
             level = logging.DEBUG if message.sender in self._warned else logging.WARNING
@@ -150,6 +157,7 @@ class Receiver:
                 self._warned.add(message.sender)
             self._reply(message, Ack(message.digest, 0, unreadable=str(why)))
             return None
+        self._layouts.learn(message.sender, batch.layout)
         good, refused = runs(batch)
         return _Checked(message, Portion(message.sender.school, good), {str(why): n for why, n in refused.items()})
 

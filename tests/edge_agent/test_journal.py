@@ -331,7 +331,8 @@ async def test_a_damaged_file_is_put_aside_and_a_new_one_begun(path: Path, damag
 async def test_one_bad_page_costs_no_more_than_it_held(path: Path) -> None:
     await _write_rows(path, 100)
     content = bytearray(read(path))
-    middle = len(content) // 2 // 4096 * 4096
+    leaves = [at for at in range(8192, len(content), 4096) if content[at] == 0x0A]  # of a table WITHOUT ROWID
+    middle = leaves[len(leaves) // 2]
     content[middle : middle + 4096] = b"\xff" * 4096
     write(path, bytes(content))
     async with opened(path) as journal:
@@ -340,7 +341,7 @@ async def test_one_bad_page_costs_no_more_than_it_held(path: Path) -> None:
             found = held(await everything(journal))
         found = held(await everything(journal))
         assert set(found) <= set(some(50_000))
-        assert len(found) == len(set(found)) >= 42_000  # a page holds the beginnings of at most 8 rows
+        assert len(found) == len(set(found)) >= 38_000  # a page holds at most 24 of these small rows
         assert journal.backlog == len(found)
 
 

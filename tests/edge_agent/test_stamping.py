@@ -50,7 +50,7 @@ def test_each_measurement_has_a_row_of_its_own_and_is_numbered_without_a_gap() -
     ranges = defaultdict(list)
     for row in rows:
         batch = decode(row.payload)
-        assert {column.measurement for column in batch.columns} == {row.measurement}
+        assert {column.series.measurement for column in batch.columns} == {row.measurement}
         ranges[row.measurement].append((batch.first_seq, batch.last_seq))
     assert ranges == {Measurement.READING: [(0, 4), (5, 8)], Measurement.EVENT: [(0, 0), (1, 1)]}
 
