@@ -19,6 +19,7 @@ class Influx1Store:
 
     writers = 2
     points_per_write = 10_000
+    durable_after_s = 0.0
 
     def __init__(self, origin: str, database: str, user: str = "") -> None:
         self._database = database

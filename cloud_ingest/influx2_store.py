@@ -28,6 +28,7 @@ class Influx2Store:
 
     writers = 2
     points_per_write = 10_000
+    durable_after_s = 0.0
 
     def __init__(self, origin: str, org: str, bucket: str) -> None:
         token = os.environ.get("LOPHOC_STORE_TOKEN", "")

@@ -57,6 +57,7 @@ class SqliteStore:
 
     writers = 1
     points_per_write = 20_000
+    durable_after_s = 0.0
 
     def __init__(self, path: str) -> None:
         self._path = Path(path)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from classroom_profiles.capability import Value
@@ -50,6 +50,8 @@ class Store(Protocol):
     """How many threads may `write` at a time."""
     points_per_write: int
     """How many points it likes in one write."""
+    durable_after_s: float
+    """How long after `write` its points would survive a power cut: 0 where its word is durable at once."""
 
     def open(self, *, create: bool = True) -> None:
         """Make it ready, or make sure that it still is; with `create`, make what is missing.
@@ -70,6 +72,24 @@ class Store(Protocol):
 
     def count(self, school: str, room: str | None = None, since_us: int = 0) -> int:
         """How many distinct points a room, or a whole school, has. Raises StoreUnavailable."""
+
+
+@runtime_checkable
+class TellsEra(Protocol):
+    """A store that is not durable at once, and can tell whether it was started again since."""
+
+    def era(self) -> str:
+        """Names the process that runs now: another name after a restart. Raises StoreUnavailable."""
+
+
+def era_of(store: Store) -> str:
+    """The store's era; the same for ever if it tells none, empty if it does not answer."""
+    if not isinstance(store, TellsEra):
+        return "only"
+    try:
+        return store.era()
+    except StoreUnavailable:
+        return ""
 
 
 def store_of(url: str) -> Store:
