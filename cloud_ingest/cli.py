@@ -1,5 +1,6 @@
 """`lophoc ingest` and `lophoc query`."""
 
+import hashlib
 import json
 import logging
 import os
@@ -7,13 +8,18 @@ import re
 import signal
 import sys
 import time
+from contextlib import ExitStack
+from pathlib import Path
 
 import click
 
 from cloud_ingest.broker_link import Broker, WrongBroker
+from cloud_ingest.checking import AHEAD_S
+from cloud_ingest.quarantine import Quarantine
 from cloud_ingest.query import as_json, seconds, table
 from cloud_ingest.receiver import Receiver
 from cloud_ingest.store import Store, StoreUnavailable, WrongStore, store_of
+from cloud_ingest.suspects import Suspects
 from cloud_ingest.workers import STOP_SIGNALS, supervise
 
 _REPORT_S = 60.0
@@ -28,10 +34,33 @@ _log = logging.getLogger("lophoc.ingest")
 @click.option("--store", "store_url", required=True, help=_STORE)
 @click.option(
     "--workers", type=click.IntRange(1, 64), default=1, show_default=True,
-    help="Processes that share the work; the broker has to know shared subscriptions ($share).",
+    help="Processes that share the work; the broker has to know MQTT 5's shared subscriptions.",
 )  # fmt: skip
+@click.option(
+    "--data", "folder", type=click.Path(file_okay=False, path_type=Path), default=None, envvar="LOPHOC_INGEST_DATA",
+    help="Where batches that cannot be digested are set aside, at most 200 and 32 MiB.  "
+    "[default: a folder of this broker and store in $XDG_STATE_HOME/lophoc]",
+)  # fmt: skip
+@click.option(
+    "--ahead", "ahead_s", type=click.FloatRange(0), default=AHEAD_S, show_default=True, metavar="SECONDS",
+    help="How far a point may be ahead of this machine's clock before it is refused.",
+)  # fmt: skip
+@click.option(
+    "--metrics-port", type=click.IntRange(0, 65_535), default=None,
+    help="Serve Prometheus metrics there; with several workers each has the next port.",
+)  # fmt: skip
+@click.option("--metrics-host", default="127.0.0.1", show_default=True, help="The address that serves metrics.")
 @click.option("--share", default="", hidden=True, help="The shared subscription that this worker belongs to.")
-def ingest(broker: str, store_url: str, workers: int, share: str) -> None:
+def ingest(
+    broker: str,
+    store_url: str,
+    workers: int,
+    folder: Path | None,
+    ahead_s: float,
+    metrics_port: int | None,
+    metrics_host: str,
+    share: str,
+) -> None:
     """Receive every gateway's batches, store them, and acknowledge what the store confirmed.
 
     Passwords come from LOPHOC_BROKER_PASSWORD, LOPHOC_STORE_PASSWORD (1.x) and LOPHOC_STORE_TOKEN (2.x, 3.x).
@@ -42,20 +71,55 @@ def ingest(broker: str, store_url: str, workers: int, share: str) -> None:
         where, store = Broker.of(broker), store_of(store_url)
     except (WrongBroker, WrongStore) as wrong:
         raise click.UsageError(str(wrong)) from wrong
+    folder = folder or _state_of(broker, store_url)
     before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)  # in every thread; they are waited for instead
     try:
         if workers > 1:
             store.close()
-            command = [sys.executable, "-m", "cloud_ingest", "ingest", "--broker", broker, "--store", store_url]
-            code = supervise([*command, "--share", "lophoc"], workers, lambda: click.echo(f"ready {workers} workers"))
+            same = ["--broker", broker, "--store", store_url, "--data", str(folder), "--ahead", str(ahead_s)]
+            commands = [
+                [sys.executable, "-m", "cloud_ingest", "ingest", *same, "--share", "lophoc"]
+                + ([] if metrics_port is None else _metrics(metrics_host, metrics_port, number))
+                for number in range(workers)
+            ]
+            code = supervise(commands, lambda: click.echo(f"ready {workers} workers"))
         else:
-            code = _receive(where, store, share)
+            suspects = Suspects(folder, store.writers)
+            receiver = Receiver(
+                where, store, Quarantine(folder / "set-aside"), suspects, share=share, ahead_s=ahead_s
+            )  # fmt: skip
+            with ExitStack() as open_things:
+                open_things.callback(suspects.close)
+                if metrics_port is not None:
+                    _serve_metrics(open_things, receiver, metrics_host, metrics_port)
+                code = _receive(where, store, receiver, bool(share))
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
     raise SystemExit(code)
 
 
-def _receive(broker: Broker, store: Store, share: str) -> int:
+def _state_of(broker: str, store_url: str) -> Path:
+    """One folder for each pair of broker and store, so that a kill of one ingest makes nobody else suspicious."""
+    state = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
+    name = hashlib.blake2b(f"{broker} {store_url}".encode(), digest_size=6).hexdigest()
+    return Path(state).expanduser() / "lophoc" / f"ingest-{name}"
+
+
+def _metrics(host: str, port: int, number: int) -> list[str]:
+    return ["--metrics-host", host, "--metrics-port", str(port + number if port else 0)]
+
+
+def _serve_metrics(open_things: ExitStack, receiver: Receiver, host: str, port: int) -> None:
+    from cloud_ingest.metrics import served  # not loaded where nobody asks for it
+
+    try:
+        serves = open_things.enter_context(served(receiver, port, host))
+    except OSError as wrong:
+        raise click.ClickException(f"metrics cannot be served on {host}:{port}: {wrong}") from wrong
+    _log.info("metrics on http://%s:%d/metrics", host, serves)
+
+
+def _receive(broker: Broker, store: Store, receiver: Receiver, is_worker: bool) -> int:
     """Until a signal; the exit code."""
     parent = os.getppid()
     try:
@@ -64,7 +128,6 @@ def _receive(broker: Broker, store: Store, share: str) -> int:
         raise click.ClickException(str(wrong)) from wrong
     except StoreUnavailable as why:
         _log.warning("the store is away, it is tried again with the first batch: %s", why)
-    receiver = Receiver(broker, store, share)
     receiver.start()
     announced = False
     report_at = time.monotonic() + _REPORT_S
@@ -77,7 +140,7 @@ def _receive(broker: Broker, store: Store, share: str) -> int:
                 sys.stdout.flush()
             if signal.sigtimedwait(STOP_SIGNALS, 0.5 if announced else 0.0) is not None:
                 break
-            if share and os.getppid() != parent:
+            if is_worker and os.getppid() != parent:
                 break  # the supervisor is gone
             if time.monotonic() >= report_at:
                 report_at += _REPORT_S
