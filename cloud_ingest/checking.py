@@ -5,9 +5,10 @@ possible by the centre's clock.
 """
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from classroom_profiles.telemetry import Refusal, Run, decode, runs
+from classroom_profiles.telemetry import Layout, Refusal, Run, decode, runs
 from cloud_ingest.inbox import Message
 from cloud_ingest.store import Portion
 
@@ -22,24 +23,36 @@ class Checked:
     """A readable batch on its way to the store, and how many of its points were refused and why."""
 
     message: Message
+    layout: Layout
     portion: Portion
+    points: int
     refused: dict[str, int]
 
 
-def check(message: Message, latest_us: int) -> Checked:
-    """The good points of a batch, none later than `latest_us`. Raises Unreadable."""
-    good, wrong = runs(decode(message.payload))
-    refused = {str(why): number for why, number in wrong.items()} if wrong else {}
-    late = 0
+def check(message: Message, known: Mapping[bytes, Layout], latest_us: int) -> Checked:
+    """The good points of a batch, none later than `latest_us`. Raises Unreadable, NeedLayout."""
+    batch = decode(message.payload, known)
+    good, wrong = runs(batch)
+    refused = {why.value: number for why, number in wrong.items()} if wrong else {}
+    points, late = 0, 0
+    before: list[int] = []
     for place, run in enumerate(good):
-        if run.times_us[-1] > latest_us or run.times_us[0] < EARLIEST_US:
+        times = run.times_us
+        points += len(times)
+        if times is before:  # columns often share their times
+            continue
+        if times[-1] > latest_us or times[0] < EARLIEST_US:
             kept = _between(run, latest_us)
-            late += len(run.times_us) - len(kept.times_us)
+            late += len(times) - len(kept.times_us)
+            if good is batch.columns:
+                good = list(good)
             good[place] = kept
+        else:
+            before = times
     if late:
         refused[Refusal.TIME_RANGE.value] = refused.get(Refusal.TIME_RANGE.value, 0) + late
         good = [run for run in good if run.times_us]
-    return Checked(message, Portion(message.sender.school, good), refused)
+    return Checked(message, batch.layout, Portion(message.sender.school, good), points - late, refused)
 
 
 def _between(run: Run, latest_us: int) -> Run:

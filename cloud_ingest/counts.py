@@ -17,6 +17,8 @@ class Counts:
     """Points refused, by reason."""
     unreadable: int = 0
     """Batches that could not be read."""
+    layouts_asked: int = 0
+    """Batches whose layout was not known here, and was asked for."""
     quarantined: int = 0
     """Batches set aside for a technician."""
     foreign: int = 0

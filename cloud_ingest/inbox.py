@@ -56,16 +56,16 @@ class Inbox:
         self._closed = False
         self._changed = threading.Condition()
 
-    def put(self, messages: Sequence[Message]) -> tuple[int, int]:
-        """How many were copies, and how many were let go for want of room."""
-        copies = let_go = 0
+    def put(self, messages: Sequence[Message]) -> tuple[int, list[Message]]:
+        """How many were copies, and which were let go for want of room."""
+        copies, let_go = 0, []
         with self._changed:
             for message in messages:
                 name = message.name
                 if name in self._held:
                     copies += 1
                 elif self._closed or self._full(len(message.payload)):
-                    let_go += 1
+                    let_go.append(message)
                 else:
                     self._held.add(name)
                     self._bytes += len(message.payload)

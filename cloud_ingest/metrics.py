@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -25,6 +25,7 @@ class ReceiverCollector(Collector):
         yield refused
         yield _counter("batches", "Batches answered as stored.", counts.batches)
         yield _counter("unreadable_batches", "Batches that could not be read.", counts.unreadable)
+        yield _counter("layouts_asked", "Batches whose layout was asked for.", counts.layouts_asked)
         yield _counter("quarantined_batches", "Batches set aside for a technician.", counts.quarantined)
         yield _counter("foreign_messages", "Messages whose topic names no gateway.", counts.foreign)
         yield _counter("copies", "Messages that were copies of what waited.", counts.copies)
@@ -43,6 +44,7 @@ def served(receiver: Receiver, port: int, host: str = "127.0.0.1") -> Iterator[i
     """Serve `/metrics` meanwhile; the port, which is a free one for 0. Raises OSError."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(ReceiverCollector(receiver))
+    ProcessCollector(registry=registry)  # its memory, its processor time
     server, thread = start_http_server(port, host, registry)
     try:
         yield server.server_port

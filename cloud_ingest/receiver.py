@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from classroom_profiles.telemetry import digest
+from classroom_profiles.telemetry import Layouts, digest
 from classroom_profiles.topics import EVERY_STATUS, EVERY_UP, Address
 from cloud_ingest.broker_link import Broker, BrokerLink
 from cloud_ingest.checking import AHEAD_S
@@ -71,9 +71,10 @@ class Receiver:
         self._answer = BrokerLink(broker, "acks", version, on_failure=self._fail)
         self._answers = Answers(store, self.inbox, self._answer, self.counts, self._let_more_come)
         self._stopping = threading.Event()
+        layouts = Layouts()
         writers = [
             Writer(
-                store, self.inbox, self._answers, self.counts, quarantine, suspects, in_hand,
+                store, self.inbox, self._answers, self.counts, quarantine, suspects, in_hand, layouts,
                 stopping=self._stopping, ahead_s=ahead_s, on_batch=on_batch,
             )
             for in_hand in suspects.in_hand
@@ -132,7 +133,8 @@ class Receiver:
                     at_once.append(mid)
         copies, let_go = self.inbox.put(messages)
         if foreign or copies or let_go:
-            self.counts.add(foreign=foreign, copies=copies, let_go=let_go)
+            self.counts.add(foreign=foreign, copies=copies, let_go=len(let_go))
+        self._answers.busy(let_go)
         self._receive.acknowledge(connection, at_once)
         self._let_more_come()
 

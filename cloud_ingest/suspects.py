@@ -126,7 +126,7 @@ class Suspects:
                     self._inherit(notes)
                 self._save()
                 self._own = self._folder / f"in-hand-{os.getpid()}-{secrets.token_hex(4)}"
-                self._notes = self._own.open("x+b")  # noqa: SIM115 - open as long as we live: its lock says that we do
+                self._notes = self._own.open("x+b")  # open as long as we live: its lock says that we do
                 self._own.chmod(0o600)
                 fcntl.flock(self._notes, fcntl.LOCK_EX)
                 self._notes.truncate(size)

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from classroom_profiles.telemetry import Ack, Unreadable, encode_ack
+from classroom_profiles.telemetry import Ack, Layouts, NeedLayout, Unreadable, encode_ack
 from classroom_profiles.topics import Address
 from cloud_ingest.backoff import delays
 from cloud_ingest.broker_link import BrokerLink
@@ -19,10 +19,17 @@ from cloud_ingest.suspects import InHand, Suspects
 
 _MANY_GATEWAYS = 16
 _LINGER_S = 0.05
+_SILENCE_S = 0.005
 _WARNED = 10_000
 _ANY = 1_000_000
+_SLOW_S = 10.0
 
 _log = logging.getLogger("lophoc.ingest")
+
+
+def slow_down_s(fill: float) -> float:
+    """How long a gateway should send nothing: from a half-full inbox on longer and longer."""
+    return round(_SLOW_S * (min(fill, 1.0) - 0.5), 1) if fill > 0.5 else 0.0
 
 
 class Answers:
@@ -73,6 +80,15 @@ class Answers:
             self._counts.add(unsent_acks=len(packets))
         self._drop(answers)
 
+    def busy(self, messages: Sequence[Message]) -> None:
+        """There was no room for them."""
+        if messages:
+            busy = [
+                (message.sender.topic("ack"), encode_ack(Ack(message.digest, 0, busy=True, slow_s=_SLOW_S)))
+                for message in messages
+            ]
+            self._link.publish(busy)
+
     def _drop(self, answers: Sequence[tuple[Message, Ack]]) -> None:
         self._inbox.done([message.name for message, _ in answers])
         self._freed()
@@ -90,6 +106,7 @@ class Writer:
         quarantine: Quarantine,
         suspects: Suspects,
         in_hand: InHand,
+        layouts: Layouts,
         *,
         stopping: threading.Event,
         ahead_s: float,
@@ -102,6 +119,7 @@ class Writer:
         self._quarantine = quarantine
         self._suspects = suspects
         self._in_hand = in_hand
+        self._layouts = layouts
         self._stopping = stopping
         self._ahead_s = ahead_s
         self._on_batch = on_batch
@@ -120,8 +138,8 @@ class Writer:
     def _gather(self, message: Message | None) -> list[Checked]:
         """Everything that waits, up to what the store likes in one write.
 
-        With many gateways it waits a moment for more: nobody waits for one answer before sending the next, and large
-        writes cost less. A single gateway that catches up does wait, so it is not kept waiting.
+        While many gateways send, it waits a moment for more, since large writes cost less; but not through silence:
+        then they wait for our answers.
         """
         self._suspects.refresh()
         work: list[Checked] = []
@@ -144,20 +162,27 @@ class Writer:
                 checked = self._check(message, latest_us)
                 if checked is not None:
                     work.append(checked)
-                    points += checked.portion.points
+                    points += checked.points
             senders.add(message.sender)
             if points >= self._store.points_per_write or len(work) >= crowd:
                 break
             message = self._inbox.take()
             if message is None and self._many and crowd == _ANY:
-                message = self._inbox.take(wait_s=max(0.0, until - time.monotonic()))
+                message = self._inbox.take(wait_s=max(0.0, min(_SILENCE_S, until - time.monotonic())))
         self._many = len(senders) >= _MANY_GATEWAYS
         return work
 
     def _check(self, message: Message, latest_us: int) -> Checked | None:
-        """None if the batch cannot be read, which is answered at once."""
+        """None if the batch cannot be read, or not without its layout, which is answered at once."""
         try:
-            return check(message, latest_us)
+            checked = check(message, self._layouts.of(message.sender), latest_us)
+            self._layouts.learn(message.sender, checked.layout)
+            return checked
+        except NeedLayout:
+            self._counts.add(layouts_asked=1)
+            self._suspects.clear([message.digest])
+            self._inbox.written([message])
+            self._answers.send([(message, Ack(message.digest, 0, need_layout=True))])
         except Unreadable as why:
             self._unreadable(message, str(why))
         except Exception as defect:  # noqa: BLE001 - whatever one batch brings about must not stop all others
@@ -202,16 +227,16 @@ class Writer:
             self._inbox.give_up(checked.message for checked in work)
             return
         answers: list[tuple[Message, Ack]] = []
-        points = 0
+        points, slow_s = 0, slow_down_s(self._inbox.fill)
         for checked, unwanted in zip(work, by_store, strict=True):
             refused = checked.refused
             if unwanted:
                 refused["store"] = unwanted
             if refused:
                 self._counts.refuse(refused)
-            stored = checked.portion.points - unwanted
+            stored = checked.points - unwanted
             points += stored
-            answers.append((checked.message, Ack(checked.message.digest, stored, refused)))
+            answers.append((checked.message, Ack(checked.message.digest, stored, refused, slow_s=slow_s)))
             self._on_batch(checked.message.sender, checked.portion)
         self._counts.add(batches=len(work), stored=points)
         self._suspects.clear([checked.message.digest for checked in work])
