@@ -52,7 +52,9 @@ def check(message: Message, known: Mapping[bytes, Layout], latest_us: int) -> Ch
     if late:
         refused[Refusal.TIME_RANGE.value] = refused.get(Refusal.TIME_RANGE.value, 0) + late
         good = [run for run in good if run.times_us]
-    return Checked(message, batch.layout, Portion(message.sender.school, good), points - late, refused)
+    whole = not late and good is batch.columns and len(good) == len(batch.layout.entries)
+    portion = Portion(message.sender.school, good, batch.layout if whole else None)
+    return Checked(message, batch.layout, portion, points - late, refused)
 
 
 def _between(run: Run, latest_us: int) -> Run:

@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from classroom_profiles.capability import Value
-from classroom_profiles.telemetry import Measurement, Run
+from classroom_profiles.telemetry import Layout, Measurement, Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +16,8 @@ class Portion:
 
     school: str
     runs: Sequence[Run]
+    layout: Layout | None = None
+    """If they are all of one layout's series, each once and in its order: a store may keep what it prepared for it."""
 
     @property
     def points(self) -> int:
