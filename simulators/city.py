@@ -28,7 +28,7 @@ ANSWER_S = 6.0
 UNANSWERED = 200_000
 """Batches: with more than that nothing new is produced."""
 _TICK_S = 0.01
-_AGAIN_AT_ONCE = 500
+_AT_ONCE = 500
 _CONNECT_S = 10.0
 _LONGEST_MS = 120_000
 
@@ -45,6 +45,8 @@ class CityPlan:
     window: int = 200
     connections: int = 4
     seed: int = 1
+    back_days: float = 7.0
+    """Without a period: how old the first points are."""
 
     @property
     def gateways(self) -> int:
@@ -106,6 +108,7 @@ class City:
         ]
         step_us = int(plan.period_s * 1e6) or 1_000_000
         self._bodies = itertools.cycle(bodies(plan.metrics, plan.points_per_series, step_us, plan.seed))
+        self._first_us = int(time.time() - plan.back_days * 86_400) * 1_000_000
         self._span_us = step_us * plan.points_per_series
         self._clients: list[Client] = []
         self._up: set[int] = set()
@@ -113,7 +116,6 @@ class City:
         self._of_topic = {gateway.address.topic("ack"): number for number, gateway in enumerate(self._gateways)}
         self._quiet_until: dict[int, float] = {}
         self._lags_ms = [0] * (_LONGEST_MS + 1)
-        self._started = time.monotonic()
         self._flooding = False
         self._batches = 0
         self._lag_from = 0.0
@@ -129,7 +131,7 @@ class City:
 
     async def run(self, seconds: float, drain_s: float = 30.0, warm_up_s: float = 0.0) -> Report:
         """Produce for `seconds`, wait until all is answered; lag is counted from `warm_up_s` on."""
-        self._started = started = time.monotonic()
+        started = time.monotonic()
         self._lag_from = started + warm_up_s
         if self.plan.period_s > 0:
             await self._tick(started, seconds)
@@ -164,20 +166,23 @@ class City:
     async def _flood(self, started: float, seconds: float) -> None:
         """Answers bring forth the next batch: see `_heard`."""
         self._flooding = True
-        self._fill()
         while time.monotonic() - started < seconds:
             self._send_again(time.monotonic())
             self._fill()
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0 if self._has_room() else _TICK_S)
         self._flooding = False
 
+    def _has_room(self) -> bool:
+        return self._flooding and len(self._unanswered) < self.plan.window and len(self._up) == len(self._clients)
+
     def _fill(self) -> None:
-        while self._flooding and len(self._unanswered) < self.plan.window and len(self._up) == len(self._clients):
+        for _ in range(_AT_ONCE):
+            if not self._has_room():
+                return
             gateway, turn = self._batches % len(self._gateways), self._batches // len(self._gateways)
             self._batches += 1
             now = time.monotonic()
-            week_ago_us = int((time.time() - 7 * 86_400 - (now - self._started)) * 1e6)
-            self._produce(gateway, week_ago_us // 1_000_000 * 1_000_000 + turn * self._span_us, now, now)
+            self._produce(gateway, self._first_us + turn * self._span_us, now, now)
 
     def _produce(self, number: int, time_us: int, produced: float, now: float) -> None:
         points = self.plan.points_per_batch
@@ -199,7 +204,7 @@ class City:
             self._clients[client].publish(gateway.address.topic("up"), sent.payload, qos=1)
 
     def _send_again(self, now: float) -> None:
-        late = list(itertools.islice((d for d, s in self._unanswered.items() if s.again_at <= now), _AGAIN_AT_ONCE))
+        late = list(itertools.islice((d for d, s in self._unanswered.items() if s.again_at <= now), _AT_ONCE))
         for name in late:
             self.report.sent_again += 1
             self._send(self._unanswered.pop(name), now)
@@ -302,19 +307,22 @@ async def _run(city: City, seconds: float, drain_s: float, warm_up_s: float) -> 
 @click.option("--seconds", default=30.0, show_default=True, type=click.FloatRange(0.1), help="How long to produce.")
 @click.option("--points", default=1, show_default=True, type=click.IntRange(1, 1_000), help="Of a series in a batch.")
 @click.option("--window", default=200, show_default=True, help="With --period 0: batches unanswered in all.")
+@click.option(
+    "--back", "back_days", default=7.0, show_default=True, help="With --period 0: the first points' age in days."
+)  # fmt: skip
 @click.option("--warm-up", "warm_up_s", default=0.0, help="Seconds of which the lag does not count.")
 @click.option("--drain", "drain_s", default=30.0, show_default=True, help="How long to wait for the last answers.")
 @click.option("--connections", default=4, show_default=True, type=click.IntRange(1, 64), help="To the broker.")
 @click.option("--seed", default=1, show_default=True, help="The same seed gives the same values.")
 def command(
     url: str, schools: int, rooms: int, metrics: int, period_s: float, seconds: float, points: int, window: int,
-    warm_up_s: float, drain_s: float, connections: int, seed: int,
+    back_days: float, warm_up_s: float, drain_s: float, connections: int, seed: int,
 ) -> None:  # fmt: skip
     """A city of gateways that sends real telemetry batches; the last line is a report as JSON.
 
     Exit code 1: some batches were not answered.
     """
-    plan = CityPlan(schools, rooms, metrics, period_s, points, window, connections, seed)
+    plan = CityPlan(schools, rooms, metrics, period_s, points, window, connections, seed, back_days)
     logging.getLogger("gmqtt").setLevel(logging.ERROR)
     try:
         city = City(url, plan)
