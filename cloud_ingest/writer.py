@@ -156,7 +156,7 @@ class Writer:
             if limit is not None:
                 crowd = min(crowd, max(1, limit))
             if limit == 0:
-                self._set_aside(message, "workers died with it in hand")
+                self._set_aside(message, "workers died with it in hand")  # and stays suspect: it may come again
             else:
                 self._in_hand.add(message.digest)
                 checked = self._check(message, latest_us)
@@ -206,7 +206,6 @@ class Writer:
             self._inbox.give_up([message])
             return
         self._counts.add(quarantined=1)
-        self._suspects.clear([message.digest])
         self._inbox.written([message])
         self._answers.send([(message, Ack(message.digest, 0, unreadable="the centre set it aside: look there"))])
 

@@ -21,10 +21,9 @@ from gmqtt.mqtt.constants import MQTTv311
 
 from classroom_profiles.telemetry import Ack, Unreadable, decode_ack, digest
 from classroom_profiles.topics import ROOT, Address
+from simulators.changes import Changes
 from simulators.city_batches import GatewayBatches, bodies
 
-ANSWER_S = 6.0
-"""How long an answer may take before a batch is sent again."""
 UNANSWERED = 200_000
 """Batches: with more than that nothing new is produced."""
 _TICK_S = 0.01
@@ -45,6 +44,8 @@ class CityPlan:
     window: int = 200
     connections: int = 4
     seed: int = 1
+    answer_s: float = 6.0
+    """How long an answer may take before a batch is sent again."""
     back_days: float = 7.0
     """Without a period: how old the first points are."""
 
@@ -97,6 +98,8 @@ class City:
             raise ValueError("write the broker as mqtt://host:1883")
         self.plan = plan
         self.report = Report(plan.gateways)
+        self.changes = Changes()
+        """Tells of each batch that is answered for good."""
         self._host, self._port = parts.hostname, parts.port or 1883
         self._ssl = ssl.create_default_context() if parts.scheme == "mqtts" else False
         self._user, self._password = parts.username, parts.password
@@ -116,7 +119,7 @@ class City:
         self._of_topic = {gateway.address.topic("ack"): number for number, gateway in enumerate(self._gateways)}
         self._quiet_until: dict[int, float] = {}
         self._lags_ms = [0] * (_LONGEST_MS + 1)
-        self._flooding = False
+        self._flooding = self._stopping = False
         self._batches = 0
         self._lag_from = 0.0
 
@@ -144,12 +147,16 @@ class City:
         self._finish(time.monotonic() - started)
         return self.report
 
+    def stop(self) -> None:
+        """Produce no more; `run` still waits for the answers."""
+        self._stopping = True
+
     async def _tick(self, started: float, seconds: float) -> None:
         """Each gateway has its own moment in the period."""
         gap = self.plan.period_s / len(self._gateways)
-        total = int(seconds / gap)
+        total = round(seconds / gap)
         produced = 0
-        while produced < total:
+        while produced < total and not self._stopping:
             now = time.monotonic()
             due = min(total, int((now - started) / gap) + 1)
             for number in range(produced, due):
@@ -166,7 +173,7 @@ class City:
     async def _flood(self, started: float, seconds: float) -> None:
         """Answers bring forth the next batch: see `_heard`."""
         self._flooding = True
-        while time.monotonic() - started < seconds:
+        while time.monotonic() - started < seconds and not self._stopping:
             self._send_again(time.monotonic())
             self._fill()
             await asyncio.sleep(0 if self._has_room() else _TICK_S)
@@ -194,7 +201,7 @@ class City:
     def _send(self, sent: _Sent, now: float) -> None:
         """Now, or when the centre lets it; and again if it is not answered."""
         quiet_until = self._quiet_until.get(sent.gateway, 0.0) if self._quiet_until else 0.0
-        sent.again_at = max(now + ANSWER_S, quiet_until)
+        sent.again_at = max(now + self.plan.answer_s, quiet_until)
         self._unanswered[sent.gateway, digest(sent.payload)] = sent
         if quiet_until > now:
             return
@@ -238,6 +245,7 @@ class City:
         self.report.acked_points += ack.stored
         self.report.refused_points += sum(ack.refused.values())
         self.report.unreadable_batches += bool(ack.unreadable)
+        self.changes.tell()
         if sent.produced >= self._lag_from:
             self._lags_ms[min(_LONGEST_MS, int((now - sent.produced) * 1000))] += 1
 
@@ -322,7 +330,7 @@ def command(
 
     Exit code 1: some batches were not answered.
     """
-    plan = CityPlan(schools, rooms, metrics, period_s, points, window, connections, seed, back_days)
+    plan = CityPlan(schools, rooms, metrics, period_s, points, window, connections, seed, back_days=back_days)
     logging.getLogger("gmqtt").setLevel(logging.ERROR)
     try:
         city = City(url, plan)
