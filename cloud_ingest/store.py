@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from classroom_profiles.capability import Value
@@ -53,7 +53,7 @@ class Store(Protocol):
     points_per_write: int
     """How many points it likes in one write."""
     durable_after_s: float
-    """How long after `write` its points would survive a power cut: 0 where its word is durable at once."""
+    """Seconds after a successful write until it would survive a kill: nothing is acknowledged before."""
 
     def open(self, *, create: bool = True) -> None:
         """Make it ready, or make sure that it still is; with `create`, make what is missing.
@@ -74,24 +74,6 @@ class Store(Protocol):
 
     def count(self, school: str, room: str | None = None, since_us: int = 0) -> int:
         """How many distinct points a room, or a whole school, has. Raises StoreUnavailable."""
-
-
-@runtime_checkable
-class TellsEra(Protocol):
-    """A store that is not durable at once, and can tell whether it was started again since."""
-
-    def era(self) -> str:
-        """Names the process that runs now: another name after a restart. Raises StoreUnavailable."""
-
-
-def era_of(store: Store) -> str:
-    """The store's era; the same for ever if it tells none, empty if it does not answer."""
-    if not isinstance(store, TellsEra):
-        return "only"
-    try:
-        return store.era()
-    except StoreUnavailable:
-        return ""
 
 
 def store_of(url: str) -> Store:

@@ -11,10 +11,11 @@ from cloud_ingest.backoff import delays
 from cloud_ingest.broker_link import BrokerLink
 from cloud_ingest.checking import Checked, check
 from cloud_ingest.counts import Counts
+from cloud_ingest.era import era_of
 from cloud_ingest.hold_back import HoldBack
 from cloud_ingest.inbox import Inbox, Message
 from cloud_ingest.quarantine import Quarantine
-from cloud_ingest.store import Portion, Store, StoreUnavailable, WrongStore, era_of
+from cloud_ingest.store import Portion, Store, StoreUnavailable, WrongStore
 from cloud_ingest.suspects import InHand, Suspects
 
 _MANY_GATEWAYS = 16
