@@ -2,11 +2,11 @@
 
 A batch with one point of every series of its layout, which is what a gateway sends while all is well, is one `%` on
 a template that is made once for each layout. All other batches go column by column. The lines are the same as
-`line_protocol.lines` makes, which a test holds them to; only for InfluxDB `True` is as good as `true`
-(1.x documentation, "Line protocol reference", boolean).
+`line_protocol.lines` makes, which a test holds them to; but that a flag is `True`, which InfluxDB (1.x documentation,
+"Line protocol reference", boolean) and VictoriaMetrics take for `true`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from classroom_profiles.telemetry import Layout, Run
@@ -15,6 +15,7 @@ from cloud_ingest.store import Portion
 
 _LAYOUTS = 60_000
 """Of about 4 KiB each."""
+_FIELDS = {float: "value", bool: "flag"}
 
 
 class _Prepared(NamedTuple):
@@ -23,61 +24,75 @@ class _Prepared(NamedTuple):
     kinds: tuple[type, ...]
     template: str
     """Lines of one point of each series; empty if one is a text, which has to be quoted."""
-    starts: Sequence[str]
-    """Of each series a line up to its value."""
-    ends: Sequence[str]
-    """And what comes between the value and the time."""
+    around: Sequence[tuple[str, str]]
+    """Of each series what is before its value and behind it; nothing if it is a text."""
 
 
-_prepared: dict[tuple[str, Layout], _Prepared] = {}
+Lines = Callable[[str, Run], list[str]]
+Start = Callable[[str, Run], tuple[str, str]]
 
 
-def text(portion: Portion) -> str:
-    """Its lines, joined by line ends; empty if it has no points.
+class LineTexts:
+    """One way to write lines: that of InfluxDB, or another store's."""
 
-    Its points are checked already: numbers are finite. Raises ValueError for a tag that is no slug.
-    """
-    school, runs = portion.school, portion.runs
-    if portion.layout is None or not runs:
-        return "\n".join([line for run in runs for line in lines(school, run)])
-    prepared = _of(school, portion.layout, runs)
-    if prepared.template and all(len(run.times_us) == 1 for run in runs):
-        filled: list[object] = [run.times_us[0] for run in runs for _ in range(2)]
-        filled[::2] = [run.values[0] for run in runs]
-        return prepared.template % tuple(filled)
-    return "\n".join(_lines(school, prepared, runs))
+    def __init__(self, lines: Lines, start: Start) -> None:
+        """`lines` makes the lines of any run, one by one; `start` what is before a run's field, and behind it."""
+        self._lines_of = lines
+        self._start = start
+        self._known: dict[tuple[str, Layout], _Prepared] = {}
+
+    def text(self, portion: Portion) -> str:
+        """Its lines, joined by line ends; empty if it has no points.
+
+        Its points are checked already: numbers are finite. Raises ValueError for a tag that is no slug.
+        """
+        school, runs = portion.school, portion.runs
+        if portion.layout is None or not runs:
+            return "\n".join([line for run in runs for line in self._lines_of(school, run)])
+        prepared = self._of(school, portion.layout, runs)
+        if prepared.template and all(len(run.times_us) == 1 for run in runs):
+            filled: list[object] = [run.times_us[0] for run in runs for _ in range(2)]
+            filled[::2] = [run.values[0] for run in runs]
+            return prepared.template % tuple(filled)
+        return "\n".join(self._lines(school, prepared, runs))
+
+    def _of(self, school: str, layout: Layout, runs: Sequence[Run]) -> _Prepared:
+        kinds = tuple([type(run.values[0]) for run in runs])
+        known = self._known.get((school, layout))
+        if known is None or known.kinds != kinds:
+            if len(self._known) >= _LAYOUTS:
+                self._known.clear()
+            known = self._known[school, layout] = self._prepare(school, runs, kinds)
+        return known
+
+    def _prepare(self, school: str, runs: Sequence[Run], kinds: tuple[type, ...]) -> _Prepared:
+        around = []
+        for run, kind in zip(runs, kinds, strict=True):
+            start, end = self._start(school, run)
+            around.append(("", "") if kind is str else (f"{start}{_FIELDS[kind]}=", f"{end} "))
+        template = ""
+        if str not in kinds:  # tags are slugs, so there is no % in them
+            template = "\n".join([f"{before}%r{behind}%d" for before, behind in around])
+        return _Prepared(kinds, template, around)
+
+    def _lines(self, school: str, prepared: _Prepared, runs: Sequence[Run]) -> list[str]:
+        made: list[str] = []
+        times_us: list[int] = []
+        times: list[str] = []
+        for (before, behind), run in zip(prepared.around, runs, strict=True):
+            if not before:
+                made += self._lines_of(school, run)
+                continue
+            if run.times_us is not times_us:  # columns often share their times
+                times_us = run.times_us
+                times = list(map(str, times_us))
+            made += [f"{before}{value!r}{behind}{time}" for value, time in zip(run.values, times, strict=True)]
+        return made
 
 
-def _of(school: str, layout: Layout, runs: Sequence[Run]) -> _Prepared:
-    kinds = tuple([type(run.values[0]) for run in runs])
-    known = _prepared.get((school, layout))
-    if known is None or known.kinds != kinds:
-        if len(_prepared) >= _LAYOUTS:
-            _prepared.clear()
-        known = _prepared[school, layout] = _prepare(school, runs, kinds)
-    return known
+def _influx_start(school: str, run: Run) -> tuple[str, str]:
+    return prefix(school, run.series), ",simulated=true" if run.simulated else ""
 
 
-def _prepare(school: str, runs: Sequence[Run], kinds: tuple[type, ...]) -> _Prepared:
-    fields = {float: "value", bool: "flag", str: "text"}
-    starts = [f"{prefix(school, run.series)}{fields[kind]}=" for run, kind in zip(runs, kinds, strict=True)]
-    ends = [",simulated=true " if run.simulated else " " for run in runs]
-    template = ""
-    if str not in kinds:  # tags are slugs, so there is no % in them
-        template = "\n".join(f"{start}%r{end}%d" for start, end in zip(starts, ends, strict=True))
-    return _Prepared(kinds, template, starts, ends)
-
-
-def _lines(school: str, prepared: _Prepared, runs: Sequence[Run]) -> list[str]:
-    made: list[str] = []
-    times_us: list[int] = []
-    times: list[str] = []
-    for kind, start, end, run in zip(prepared.kinds, prepared.starts, prepared.ends, runs, strict=True):
-        if kind is str:
-            made += lines(school, run)
-            continue
-        if run.times_us is not times_us:  # columns often share their times
-            times_us = run.times_us
-            times = list(map(str, times_us))
-        made += [f"{start}{value!r}{end}{time}" for value, time in zip(run.values, times, strict=True)]
-    return made
+text = LineTexts(lines, _influx_start).text
+"""InfluxDB's."""
