@@ -1,9 +1,7 @@
-"""`lophoc ingest` and `lophoc query`."""
+"""`lophoc ingest`."""
 
-import json
 import logging
 import os
-import re
 import signal
 import sys
 import time
@@ -11,21 +9,18 @@ import time
 import click
 
 from cloud_ingest.broker_link import Broker, WrongBroker
-from cloud_ingest.query import as_json, seconds, table
 from cloud_ingest.receiver import Receiver
-from cloud_ingest.store import Store, StoreUnavailable, WrongStore, store_of
+from cloud_ingest.store import STORE_OPTION, Store, StoreUnavailable, WrongStore, store_of
 from cloud_ingest.workers import STOP_SIGNALS, supervise
 
 _REPORT_S = 60.0
-_ROOM = re.compile(r"([a-z0-9][a-z0-9-]{0,47})/([a-z0-9][a-z0-9-]{0,47})")
-_STORE = "sqlite:///PATH, influx1://[user@]host:port/db or influx2+http(s)://host:port/org/bucket."
 
 _log = logging.getLogger("lophoc.ingest")
 
 
 @click.command()
 @click.option("--broker", required=True, help="mqtt://host:port or mqtts://user@host:port.")
-@click.option("--store", "store_url", required=True, help=_STORE)
+@click.option("--store", "store_url", required=True, help=STORE_OPTION)
 @click.option(
     "--workers", type=click.IntRange(1, 64), default=1, show_default=True,
     help="Processes that share the work; the broker has to know shared subscriptions ($share).",
@@ -88,41 +83,3 @@ def _receive(broker: Broker, store: Store, share: str) -> int:
         receiver.stop()
         store.close()
     return 1 if receiver.failed.is_set() else 0
-
-
-@click.command()
-@click.option("--store", "store_url", required=True, help=_STORE)
-@click.option("--room", required=True, metavar="SCHOOL/ROOM", help="Such as thcs-nguyen-du/a101.")
-@click.option("--since", metavar="TIME", help="Only what is at most so old: 90s, 5m, 1h, 2d.")
-@click.option("--json", "wants_json", is_flag=True, help="One JSON object.")
-@click.option("--count", "wants_count", is_flag=True, help="Also how many points the room has.")
-def query(store_url: str, room: str, since: str | None, wants_json: bool, wants_count: bool) -> None:
-    """The last readings of a room, from whichever store. Exit code 1 if there are none, or the store is away."""
-    match = _ROOM.fullmatch(room)
-    if match is None:
-        raise click.BadParameter("write SCHOOL/ROOM, such as thcs-nguyen-du/a101", param_hint="--room")
-    now_us = time.time_ns() // 1000
-    try:
-        since_us = 0 if since is None else max(0, now_us - seconds(since) * 1_000_000)
-    except ValueError as wrong:
-        raise click.BadParameter(str(wrong), param_hint="--since") from wrong
-    try:
-        store = store_of(store_url)
-    except WrongStore as wrong:
-        raise click.UsageError(str(wrong)) from wrong
-    try:
-        store.open(create=False)
-        readings = store.latest(match[1], match[2], since_us)
-        count = store.count(match[1], match[2], since_us) if wants_count else None
-    except (StoreUnavailable, WrongStore) as why:
-        raise click.ClickException(f"không đọc được kho dữ liệu / the store cannot be read: {why}") from why
-    finally:
-        store.close()
-    if wants_json:
-        click.echo(json.dumps(as_json(match[1], match[2], readings, count), ensure_ascii=False))
-    elif readings:
-        click.echo("\n".join(table(readings, now_us)))
-        if count is not None:
-            click.echo(f"{count} điểm đo / points")
-    if not readings:
-        raise click.ClickException(f"không có dữ liệu của {room} / there are no readings of {room}")
