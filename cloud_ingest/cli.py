@@ -1,10 +1,8 @@
-"""`lophoc ingest` and `lophoc query`."""
+"""`lophoc ingest`."""
 
 import hashlib
-import json
 import logging
 import os
-import re
 import signal
 import sys
 import time
@@ -16,22 +14,20 @@ import click
 from cloud_ingest.broker_link import Broker, WrongBroker
 from cloud_ingest.checking import AHEAD_S
 from cloud_ingest.quarantine import Quarantine
-from cloud_ingest.query import as_json, seconds, table
 from cloud_ingest.receiver import Receiver
-from cloud_ingest.store import Store, StoreUnavailable, WrongStore, store_of
+from cloud_ingest.registry import Registry, RegistryUnavailable, beside
+from cloud_ingest.store import STORE_OPTION, Store, StoreUnavailable, WrongStore, store_of
 from cloud_ingest.suspects import Suspects
 from cloud_ingest.workers import STOP_SIGNALS, supervise
 
 _REPORT_S = 60.0
-_ROOM = re.compile(r"([a-z0-9][a-z0-9-]{0,47})/([a-z0-9][a-z0-9-]{0,47})")
-_STORE = "sqlite:///PATH, influx1://[user@]host:port/db or influx2+http(s)://host:port/org/bucket."
 
 _log = logging.getLogger("lophoc.ingest")
 
 
 @click.command()
 @click.option("--broker", required=True, help="mqtt://host:port or mqtts://user@host:port.")
-@click.option("--store", "store_url", required=True, help=_STORE)
+@click.option("--store", "store_url", required=True, help=STORE_OPTION)
 @click.option(
     "--workers", type=click.IntRange(1, 64), default=1, show_default=True,
     help="Processes that share the work; the broker has to know MQTT 5's shared subscriptions.",
@@ -84,18 +80,42 @@ def ingest(
             ]
             code = supervise(commands, lambda: click.echo(f"ready {workers} workers"))
         else:
-            suspects = Suspects(folder, store.writers)
-            receiver = Receiver(
-                where, store, Quarantine(folder / "set-aside"), suspects, share=share, ahead_s=ahead_s
-            )  # fmt: skip
             with ExitStack() as open_things:
+                _open(store)
+                open_things.callback(store.close)
+                suspects = Suspects(folder, store.writers)
                 open_things.callback(suspects.close)
+                registry = _registry(open_things, store_url)
+                receiver = Receiver(
+                    where, store, Quarantine(folder / "set-aside"), suspects, share=share, ahead_s=ahead_s,
+                    on_status=registry.on_status, on_batch=registry.on_batch,
+                )  # fmt: skip
                 if metrics_port is not None:
                     _serve_metrics(open_things, receiver, metrics_host, metrics_port)
-                code = _receive(where, store, receiver, bool(share))
+                code = _receive(where, receiver, bool(share))
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
     raise SystemExit(code)
+
+
+def _open(store: Store) -> None:
+    try:
+        store.open()
+    except WrongStore as wrong:
+        store.close()
+        raise click.ClickException(str(wrong)) from wrong
+    except StoreUnavailable as why:
+        _log.warning("the store is away, it is tried again with the first batch: %s", why)
+
+
+def _registry(open_things: ExitStack, store_url: str) -> Registry:
+    """Its loss would lose history only: without its file it remembers for as long as this process runs."""
+    registry = Registry(beside(store_url))
+    try:
+        return open_things.enter_context(registry)
+    except (RegistryUnavailable, OSError) as why:
+        _log.warning("no registry is written: %s", why)
+        return registry
 
 
 def _state_of(broker: str, store_url: str) -> Path:
@@ -119,15 +139,9 @@ def _serve_metrics(open_things: ExitStack, receiver: Receiver, host: str, port: 
     _log.info("metrics on http://%s:%d/metrics", host, serves)
 
 
-def _receive(broker: Broker, store: Store, receiver: Receiver, is_worker: bool) -> int:
+def _receive(broker: Broker, receiver: Receiver, is_worker: bool) -> int:
     """Until a signal; the exit code."""
     parent = os.getppid()
-    try:
-        store.open()
-    except WrongStore as wrong:
-        raise click.ClickException(str(wrong)) from wrong
-    except StoreUnavailable as why:
-        _log.warning("the store is away, it is tried again with the first batch: %s", why)
     receiver.start()
     announced = False
     report_at = time.monotonic() + _REPORT_S
@@ -149,43 +163,4 @@ def _receive(broker: Broker, store: Store, receiver: Receiver, is_worker: bool) 
                     _log.info("%s, %d gateways seen", receiver.counts, len(receiver.last_seen))
     finally:
         receiver.stop()
-        store.close()
     return 1 if receiver.failed.is_set() else 0
-
-
-@click.command()
-@click.option("--store", "store_url", required=True, help=_STORE)
-@click.option("--room", required=True, metavar="SCHOOL/ROOM", help="Such as thcs-nguyen-du/a101.")
-@click.option("--since", metavar="TIME", help="Only what is at most so old: 90s, 5m, 1h, 2d.")
-@click.option("--json", "wants_json", is_flag=True, help="One JSON object.")
-@click.option("--count", "wants_count", is_flag=True, help="Also how many points the room has.")
-def query(store_url: str, room: str, since: str | None, wants_json: bool, wants_count: bool) -> None:
-    """The last readings of a room, from whichever store. Exit code 1 if there are none, or the store is away."""
-    match = _ROOM.fullmatch(room)
-    if match is None:
-        raise click.BadParameter("write SCHOOL/ROOM, such as thcs-nguyen-du/a101", param_hint="--room")
-    now_us = time.time_ns() // 1000
-    try:
-        since_us = 0 if since is None else max(0, now_us - seconds(since) * 1_000_000)
-    except ValueError as wrong:
-        raise click.BadParameter(str(wrong), param_hint="--since") from wrong
-    try:
-        store = store_of(store_url)
-    except WrongStore as wrong:
-        raise click.UsageError(str(wrong)) from wrong
-    try:
-        store.open(create=False)
-        readings = store.latest(match[1], match[2], since_us)
-        count = store.count(match[1], match[2], since_us) if wants_count else None
-    except (StoreUnavailable, WrongStore) as why:
-        raise click.ClickException(f"không đọc được kho dữ liệu / the store cannot be read: {why}") from why
-    finally:
-        store.close()
-    if wants_json:
-        click.echo(json.dumps(as_json(match[1], match[2], readings, count), ensure_ascii=False))
-    elif readings:
-        click.echo("\n".join(table(readings, now_us)))
-        if count is not None:
-            click.echo(f"{count} điểm đo / points")
-    if not readings:
-        raise click.ClickException(f"không có dữ liệu của {room} / there are no readings of {room}")

@@ -128,8 +128,7 @@ def make_api(parts: Parts) -> FastAPI:
         redoc_url=None,
     )
     api.state.parts = parts
-    api.router.routes.clear()
-    api.include_router(_router)
+    api.router.routes[:] = _router.routes  # each to be seen as itself, so that a test can ask each for its rank
     api.add_exception_handler(ApiError, _say_api_error)
     api.add_exception_handler(HTTPException, _say_http_error)
     api.add_exception_handler(RequestValidationError, _say_invalid)
@@ -264,15 +263,13 @@ async def start_lesson(asked: Start, response: Response, parts: _Parts) -> Lesso
         raise ApiError(409, "busy", "a lesson is being prepared or undone") from None
 
 
-@_router.delete("/api/lesson", status_code=202, **_for(Rank.TEACHER, 404, 409))
+@_router.delete("/api/lesson", status_code=202, **_for(Rank.TEACHER, 404))
 async def end_lesson(parts: _Parts) -> LessonView:
     """Cancel a lesson that is being prepared, and put back what it or a finished one changed."""
     try:
         return lesson_view(await parts.lessons.end())
     except NoLesson:
         raise ApiError(404, "no-lesson", "there is no lesson to end") from None
-    except Busy:
-        raise ApiError(409, "busy", "the lesson is being undone") from None
 
 
 @_router.post("/api/devices/{device}/commands", **_for(Rank.TEACHER, 404, 409, 422, 504))

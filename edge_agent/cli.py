@@ -20,14 +20,28 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
 @click.command()
-@click.option("--config", required=True, type=click.Path(path_type=Path), help="The room's file, room.yaml.")
-@click.option("--data", required=True, type=_FOLDER, help="Where the agent keeps its journal and its PINs.")
-@click.option("--broker", default="mqtt://127.0.0.1:1883", show_default=True, help="The room's MQTT broker.")
-@click.option("--uplink", help="The centre's MQTT broker; the room's where left out.")
-@click.option("--host", default="127.0.0.1", show_default=True, help="0.0.0.0 for the whole network.")
+@click.option(
+    "--config", required=True, type=click.Path(path_type=Path), metavar="FILE",
+    help="The room's file, room.yaml; `lophoc room check FILE` says what is wrong in it.",
+)  # fmt: skip
+@click.option(
+    "--data", required=True, type=_FOLDER, metavar="DIR",
+    help="Where the agent keeps its journal, the lesson and its PINs; made if it is not there. One agent at a time.",
+)  # fmt: skip
+@click.option("--broker", default="mqtt://127.0.0.1:1883", show_default=True, metavar="URL", help="The room's broker.")
+@click.option("--uplink", metavar="URL", help="The centre's broker; the room's where left out.")
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, help="The address to serve on; 0.0.0.0 for the whole network."
+)
 @click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0: any that is free.")
-@click.option("--profiles", type=_FOLDER, help="A folder with profiles of your own, besides the built-in ones.")
-@click.option("--name", "names", multiple=True, help="A name under which browsers reach this gateway; repeatable.")
+@click.option(
+    "--profiles", type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="DIR",
+    help="A folder with profiles of your own, besides the built-in ones; one of the same id goes before those.",
+)  # fmt: skip
+@click.option(
+    "--name", "names", multiple=True, metavar="NAME",
+    help="A name under which browsers reach this gateway, besides its addresses and its host name; repeatable.",
+)  # fmt: skip
 def agent(
     config: Path,
     data: Path,
@@ -38,37 +52,70 @@ def agent(
     profiles: Path | None,
     names: tuple[str, ...],
 ) -> None:
-    """Run a room: its devices, its lessons, its API and its wall panel. Prints `ready URL` when it serves.
+    """Run a room: its devices, its lessons, its API and its wall panel.
 
-    PINs come from LOPHOC_TEACHER_PIN and LOPHOC_TECHNICIAN_PIN, or from `lophoc pin set`; the brokers' passwords from
-    LOPHOC_BROKER_PASSWORD and LOPHOC_UPLINK_PASSWORD. Exit code 2: what was given is wrong; 1: it could not run.
+    Prints one line, `ready URL`, once it serves; its log goes to standard error. SIGTERM or Ctrl-C stops it: devices
+    stay as they are, and a lesson that was being prepared is taken up again at the next start.
+
+    \b
+    Secrets come from the environment only; PINs also from `lophoc pin set`:
+      LOPHOC_TEACHER_PIN, LOPHOC_TECHNICIAN_PIN       4 to 12 digits
+      LOPHOC_BROKER_PASSWORD, LOPHOC_UPLINK_PASSWORD  of the user in the URL
+      LOPHOC_BROKER_CA, LOPHOC_UPLINK_CA              a file, for mqtts://
+    Options may be given there, too: LOPHOC_AGENT_CONFIG, LOPHOC_AGENT_DATA ...
+
+    \b
+    Exit codes:
+      0  it was stopped
+      1  it could not run: its port or its data directory is taken, for example
+      2  what was given is wrong; a file's problems are named by line and column
     """
     from edge_agent.app import CannotRun, Settings, bind, only_one, run_agent
     from edge_agent.pins import Pins
     from firmware_bridge.transports.mqtt import Broker, WrongBroker
 
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
     room, known = _documents(config, profiles)
     try:
         Broker.of(broker), Broker.of(uplink or broker)
         pins = Pins(data / FILE, os.environ)
     except (WrongBroker, WrongPins) as wrong:
         raise click.UsageError(str(wrong)) from wrong
+    log = _log_to_stderr()
     settings = Settings(room, known, data, broker, uplink or broker, names)
 
     async def run() -> None:
         stopped = asyncio.Event()
+
+        def stop(number: signal.Signals) -> None:
+            log.info("stopping: %s", number.name)
+            stopped.set()
+
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+            asyncio.get_running_loop().add_signal_handler(number, stop, number)
+        log.info(
+            "room %s/%s: %d devices, %d profiles; broker %s; data %s",
+            room.school, room.room, len(room.devices), len(known), broker, data,
+        )  # fmt: skip
         at = listening.getsockname()[1]
         await run_agent(settings, pins, listening, lambda: _say_ready(host, at), stopped)
 
+    os.umask(0o077)  # whatever it writes is its own
     try:
         with only_one(data), bind(host, port) as listening:
             asyncio.run(run())
     except CannotRun as why:
         raise click.ClickException(str(why)) from why
+    except Exception as mistake:
+        log.critical("a mistake in the agent has ended it", exc_info=True)
+        raise SystemExit(1) from mistake
+    log.info("stopped")
+
+
+def _log_to_stderr() -> logging.Logger:
+    """The agent's own."""
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    return logging.getLogger("lophoc.agent")
 
 
 def _documents(config: Path, own: Path | None) -> tuple[Room, tuple[Profile, ...]]:

@@ -47,7 +47,7 @@ class StepState(StrEnum):
 class StepError:
     code: str
     """Of a DeviceError, or `after`: a step that this one comes after failed, or `not-known`: nothing to put back to,
-    or `unknown-profile`, `unknown-device`: it was there before the agent was restarted."""
+    or `unknown-profile`, `unknown-device`: it was there before the agent was restarted, or `internal`."""
     detail: str = ""
 
 
@@ -69,13 +69,20 @@ class LessonStep:
     attempt: int = 0
     """Counts from 1; 0 while it was not tried."""
     error: StepError | None = None
+    perhaps_moved: bool = False
+    """True if an earlier try may have moved the device, whatever a later one said."""
 
     @property
     def may_have_moved(self) -> bool:
         """True if the device may not be where it was before the lesson."""
         if self.state is StepState.FAILED:
-            return self.attempt > 0 and (self.error is None or self.error.code not in ("refused", "not-now"))
+            return self.perhaps_moved or (self.attempt > 0 and leaves_doubt(self.error))
         return self.state in (StepState.DONE, StepState.RUNNING)
+
+
+def leaves_doubt(error: StepError | None) -> bool:
+    """False if the device itself has said that it did nothing."""
+    return error is None or error.code not in ("refused", "not-now")
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +160,18 @@ def planned(lesson: Lesson, plan: Plan) -> Lesson:
         skipped=tuple(Skipped(gap.role, gap.device, gap.command, str(gap.why)) for gap in plan.skipped),
         blocked=tuple(_blocked(gap) for gap in plan.blocked),
     )
+
+
+def doubting(lesson: Lesson, before: Lesson) -> Lesson:
+    """The lesson, trusting no reading of what `before` was just moving: its command may arrive after it was stopped."""
+    moving = {(step.device, step.command.target) for step in before.steps if step.may_have_moved}
+    steps = tuple(
+        replace(step, state=StepState.WAITING)
+        if step.state is StepState.ALREADY and (step.device, step.command.target) in moving
+        else step
+        for step in lesson.steps
+    )
+    return replace(lesson, steps=steps)
 
 
 def _step(step: PlanStep) -> LessonStep:

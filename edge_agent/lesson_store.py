@@ -74,8 +74,8 @@ class LessonStore:
         try:
             row = self._open().execute("SELECT content FROM lesson").fetchone()
             return None if row is None else from_json(row[0])
-        except sqlite3.OperationalError as why:  # no disk, no right: nothing is wrong with the file
-            _log.error("%s cannot be opened: %s", self._path, why)
+        except (sqlite3.OperationalError, OSError) as why:  # no disk, no right: nothing is wrong with the file
+            self._complain(str(why))
         except (sqlite3.DatabaseError, ValueError) as why:
             _log.error("%s cannot be read and is put aside: %s", self._path, why)
             self._put_aside()
@@ -98,6 +98,7 @@ class LessonStore:
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._path.touch(0o600)  # SQLite gives its log the rights of the file
             connection = sqlite3.connect(self._path, check_same_thread=False, timeout=1.0)
             try:
                 connection.execute("PRAGMA journal_mode = WAL")

@@ -11,15 +11,12 @@ from classroom_profiles.plan import plan
 from classroom_profiles.profile import Preempts, Profile
 from classroom_profiles.telemetry import Point
 from edge_agent.changes import Changes
-from edge_agent.lesson import Lesson, LessonState, StepError, StepState, begun, planned
+from edge_agent.lesson import Lesson, LessonState, StepError, StepState, begun, doubting, planned
 from edge_agent.lesson_store import LessonStore
 from edge_agent.live_room import LiveRoom, now_us
 from edge_agent.preflight import CHECK_S, preflight
-from edge_agent.preparation import Preparation, RequiredFailed
+from edge_agent.preparation import VERIFY_S, Preparation, RequiredFailed
 from edge_agent.telemetry_points import LESSON, event_point, lesson_points
-
-_STOP_S = 1.0
-"""How long what is stopped may take to let go of its devices; an emergency waits no longer for it."""
 
 _log = logging.getLogger("lophoc.lesson")
 
@@ -48,8 +45,10 @@ class Lessons:
         record: Callable[[Iterable[Point]], None],
         *,
         pause_s: float = 0.5,
+        verify_s: float = VERIFY_S,
     ) -> None:
-        """`pause_s`: how long to wait before a second try of a step."""
+        """`pause_s`: how long to wait before a second try of a step; `verify_s`: how long after its confirmation a
+        device may take to read as it was told."""
         self.current: Lesson | None = None
         """The lesson of this room, also when it is over; None before the first."""
         self._room = room
@@ -57,12 +56,14 @@ class Lessons:
         self._store = store
         self._changes = changes
         self._record = record
-        self._pause_s = pause_s
+        self._pause_s, self._verify_s = pause_s, verify_s
         self._tasks: asyncio.TaskGroup | None = None
         self._running = asyncio.Event()
         self._switching = asyncio.Lock()
         self._work: asyncio.Task[None] | None = None
-        self._preparing: object = None
+        """What is being done. One that was stopped and has not let go yet is none, and has nothing to say any more."""
+        self._began: tuple[str, float] = ("", 0.0)
+        """The lesson that was begun last, and when (the loop's time)."""
 
     async def run(self) -> None:
         """Forever: first goes on with a lesson that was being prepared or undone when the agent was stopped."""
@@ -123,9 +124,12 @@ class Lessons:
                 raise Busy(f"{before.profile} is being {'undone' if before.state == 'undoing' else 'prepared'}")
             if before.state is not LessonState.UNDOING and (before.profile, before.without) == (profile.id, without):
                 return before  # told twice, as people do in an emergency
-            await self._stop()
+            self._stop()
             self._event("preempted", before.profile)
         lesson = self._planned(begun(secrets.token_hex(8), profile, now_us(), without), profile)
+        if before is not None and before.is_busy:
+            lesson = doubting(lesson, before)
+        self._began = (lesson.id, asyncio.get_running_loop().time())
         self._show(replace(lesson, blocked=()))
         self._do(self._prepare(lesson, profile))
         return self._shown()
@@ -135,7 +139,7 @@ class Lessons:
             raise NoLesson("there is no lesson")
         if self.current.state is LessonState.UNDOING:
             return self.current
-        await self._stop()
+        self._stop()
         lesson = self._shown()
         match lesson.state:
             case LessonState.PREFLIGHT:
@@ -144,21 +148,19 @@ class Lessons:
                 self._begin_undo(lesson, LessonState.UNDONE, cancelled=True)
             case LessonState.READY:
                 self._begin_undo(lesson, LessonState.UNDONE)
-            case LessonState.UNDOING:  # a required step failed in the last moment
-                self._begin_undo(lesson, lesson.ends_as)
             case _:
                 raise NoLesson("it is over")
         return self._shown()
 
-    async def _stop(self) -> None:
-        """Whatever is being done ends where it is."""
-        if self._work is None:
-            return
-        self._work.cancel()
-        _, stuck = await asyncio.wait([self._work], timeout=_STOP_S)
-        if stuck:
-            _log.error("a device does not let go after %g s; going on without it", _STOP_S)
-        self._work = self._preparing = None
+    def _stop(self) -> None:
+        """Whatever is being done ends where it is. Nobody waits until it has: each device keeps the order itself."""
+        if self._work is not None:
+            self._work.cancel()
+        self._work = None
+
+    def _is_stopped(self) -> bool:
+        """Asked by what is being done, in its own task."""
+        return asyncio.current_task() is not self._work
 
     # --- the work ---
 
@@ -172,13 +174,16 @@ class Lessons:
             await work
         except Exception:  # noqa: BLE001 - logged, with its trace
             _log.exception("a lesson could not go on")
-            self._show(_over(self._shown(), LessonState.FAILED))
+            if not self._is_stopped():
+                self._show(_over(_broken_off(self._shown()), LessonState.FAILED))
 
     async def _prepare(self, lesson: Lesson, profile: Profile) -> None:
         """What preempts asks nobody and waits for nothing: it tells each device at once."""
         if profile.preempts is not Preempts.YES:
             await self._room.settled(CHECK_S)
             lesson = await preflight(self._room, self._planned(lesson, profile))
+            if self._is_stopped():
+                return
         if lesson.blocked:
             self._show(_over(lesson, LessonState.BLOCKED))
             return
@@ -190,11 +195,14 @@ class Lessons:
         try:
             await self._preparation(lesson).prepare()
         except RequiredFailed:
+            if self._is_stopped():
+                return
             self._begin_undoing(self._shown(), LessonState.FAILED)
             await self._undo()
         else:
-            ready_s = round(max(0, now_us() - lesson.started_us) / 1e6, 3)
-            self._show(replace(self._shown(), state=LessonState.READY, ready_s=ready_s))
+            if self._is_stopped():
+                return
+            self._show(replace(self._shown(), state=LessonState.READY, ready_s=self._took_s(lesson)))
             await self._store.durable()
 
     def _begin_undo(self, lesson: Lesson, ends_as: LessonState, *, cancelled: bool = False) -> None:
@@ -210,6 +218,8 @@ class Lessons:
 
     async def _undo(self) -> None:
         await self._preparation(self._shown()).undo()
+        if self._is_stopped():
+            return
         self._show(_over(self._shown(), self._shown().ends_as))
         await self._store.durable()
 
@@ -225,9 +235,11 @@ class Lessons:
         same = profile is not None and profile.version == lesson.version
         _log.warning("going on with the lesson %s, which was %s when the agent stopped", lesson.profile, lesson.state)
         if lesson.state is LessonState.UNDOING:
-            self._begin_undo(lesson, lesson.ends_as)
+            self._begin_undoing(lesson, lesson.ends_as)
+            self._do(self._go_on_undoing())
         elif profile is None or not same:
-            self._begin_undo(_without_profile(lesson), LessonState.FAILED)
+            self._begin_undoing(_without_profile(lesson), LessonState.FAILED)
+            self._do(self._go_on_undoing())
         elif lesson.state is LessonState.PREFLIGHT:
             self._show(lesson)
             self._do(self._prepare(lesson, profile))
@@ -240,6 +252,10 @@ class Lessons:
         await self._room.settled(CHECK_S)
         await self._take(lesson)
 
+    async def _go_on_undoing(self) -> None:
+        await self._room.settled(CHECK_S)
+        await self._undo()
+
     # --- small things ---
 
     def _profile(self, profile_id: str) -> Profile:
@@ -251,13 +267,20 @@ class Lessons:
         return planned(lesson, plan(profile, self._room.room, self._room.state(), lesson.without))
 
     def _preparation(self, lesson: Lesson) -> Preparation:
-        me = self._preparing = object()
+        work = asyncio.current_task()
 
         def show(lesson: Lesson) -> None:
-            if self._preparing is me:  # one that could not be stopped has nothing to say any more
+            if self._work is work:
                 self._show(lesson)
 
-        return Preparation(self._room, lesson, show, self._store.durable, self._pause_s)
+        return Preparation(self._room, lesson, show, self._store.durable, self._pause_s, self._verify_s)
+
+    def _took_s(self, lesson: Lesson) -> float:
+        """By the clock that nobody sets, where it was running all the time."""
+        lesson_id, at = self._began
+        if lesson_id == lesson.id:
+            return round(asyncio.get_running_loop().time() - at, 3)
+        return round(max(0, now_us() - lesson.started_us) / 1e6, 3)
 
     def _shown(self) -> Lesson:
         assert self.current is not None
@@ -268,10 +291,23 @@ class Lessons:
         self._store.keep(lesson)
         self._changes.lesson()
         if before is None or (before.id, before.state) != (lesson.id, lesson.state):
+            _say(lesson)
             self._record(lesson_points(self._room.room.room, lesson, now_us()))
 
     def _event(self, metric: str, value: str) -> None:
         self._record([event_point(self._room.room.room, LESSON, LESSON, metric, value, now_us())])
+
+
+def _say(lesson: Lesson) -> None:
+    """In the log, for a technician: what became of the lesson, and what of it failed."""
+    wrong = [
+        *(f"{step.id}: {step.state}: {step.error.code}: {step.error.detail}" for step in lesson.steps if step.error),
+        *(f"{gap.device or gap.role} {gap.command.target}: {gap.why} {gap.detail}".rstrip() for gap in lesson.blocked),
+    ]
+    if wrong and not lesson.is_busy:
+        _log.warning("%s: %s; %s", lesson.profile, lesson.state, "; ".join(wrong))
+    else:
+        _log.info("%s: %s", lesson.profile, lesson.state)
 
 
 def _over(lesson: Lesson, state: LessonState) -> Lesson:
@@ -280,6 +316,16 @@ def _over(lesson: Lesson, state: LessonState) -> Lesson:
         replace(step, state=StepState.NOT_TRIED) if step.state is StepState.WAITING else step for step in lesson.steps
     )
     return replace(lesson, state=state, steps=steps)
+
+
+def _broken_off(lesson: Lesson) -> Lesson:
+    """What was being done was not done to its end."""
+    error = StepError("internal", "a mistake in the agent; its log says more")
+    steps = tuple(
+        replace(step, state=StepState.FAILED, error=error) if step.state is StepState.RUNNING else step
+        for step in lesson.steps
+    )
+    return replace(lesson, steps=steps)
 
 
 def _without_profile(lesson: Lesson) -> Lesson:

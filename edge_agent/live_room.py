@@ -1,6 +1,7 @@
 """The room as it is: the last reading of everything, and a supervisor for each device, so that none delays another."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -23,6 +24,8 @@ HEARTBEAT_US = 60_000_000
 """A state that is said again unchanged is recorded again after this time, not sooner."""
 _FIRST_VALUES_S = 2.0
 """How long after opening a device may take to say all that it has, before nobody waits for it any more."""
+
+_log = logging.getLogger("lophoc.device")
 
 Listen = Callable[[Device, Change], None]
 
@@ -97,6 +100,10 @@ class LiveRoom:
         found = live.readings.get(metric)
         return found.value if found is not None and _is_there(live.health) else None
 
+    def is_told(self, device_id: str) -> bool:
+        """True while a command is on its way to it. Raises KeyError."""
+        return self._live[device_id].supervisor.is_told
+
     async def check(self, device_id: str, command: Command) -> None:
         """Could it be done now? Touches nothing; the caller bounds it. Raises KeyError, DeviceError."""
         await self._live[device_id].supervisor.check(command)
@@ -148,8 +155,11 @@ class LiveRoom:
             live.readings[change.metric] = change
             self._record_reading(live, change)
         self.changes.device(live.device.id)
-        for listener in self._listening:
-            listener(live.device, change)
+        for listener in tuple(self._listening):
+            try:
+                listener(live.device, change)
+            except Exception:  # noqa: BLE001 - logged, with its trace; it is no fault of the device
+                _log.exception("%s: a mistake of who listened", live.device.id)
 
     def _record_reading(self, live: _Live, reading: Reading) -> None:
         """What a sensor measures always; what a device is only when it changes, or was not said for long."""

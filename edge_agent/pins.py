@@ -81,6 +81,8 @@ class Pins:
             found = self._file.stat()
         except FileNotFoundError:
             return {}
+        except OSError as wrong:
+            raise WrongPins(f"{self._file} cannot be read: {wrong.strerror}") from wrong
         edition = (found.st_ino, found.st_mtime_ns, found.st_size)
         if self._read[0] != edition:
             self._read = (edition, _read(self._file))

@@ -18,13 +18,13 @@ from edge_agent.lesson import (
     StepState,
     dependents,
     goes_dark,
+    leaves_doubt,
     superseded,
 )
 from edge_agent.live_room import LiveRoom
 from firmware_bridge.errors import BadReply, DeviceError, Refused
 
 VERIFY_S = 2.0
-"""How long after its confirmation a device may take to read as it was told."""
 
 Show = Callable[[Lesson], None]
 """Take it as the current lesson."""
@@ -39,13 +39,16 @@ class RequiredFailed(Exception):
 class Preparation:
     """One lesson on its way. Its state is `lesson`; cancel the task that runs it to stop where it is."""
 
-    def __init__(self, room: LiveRoom, lesson: Lesson, show: Show, durable: Durable, pause_s: float) -> None:
-        """`pause_s`: at least half of this lies before a second try, more before each later one."""
+    def __init__(
+        self, room: LiveRoom, lesson: Lesson, show: Show, durable: Durable, pause_s: float, verify_s: float = VERIFY_S
+    ) -> None:
+        """`pause_s`: at least half of this lies before a second try, more before each later one. `verify_s`: how long
+        after its confirmation a device may take to read as it was told."""
         self.lesson = lesson
         self._room = room
         self._show = show
         self._durable = durable
-        self._pause_s = pause_s
+        self._pause_s, self._verify_s = pause_s, verify_s
 
     async def prepare(self) -> None:
         """Every step. Raises RequiredFailed as soon as one that is required has failed; others are stopped."""
@@ -76,8 +79,9 @@ class Preparation:
         if before:
             await asyncio.wait(before)
         step = self.lesson.step(step_id)
-        if step.state in (StepState.FAILED, StepState.NOT_TRIED):
-            return  # from before a restart
+        if step.state in (StepState.FAILED, StepState.NOT_TRIED):  # from before a restart
+            self._judge(step)
+            return
         if step.state in (StepState.DONE, StepState.ALREADY) and self._holds(step):
             return
         if (stopper := self._stopper(step)) is not None:
@@ -122,11 +126,14 @@ class Preparation:
         """Bring the device there in one of several tries; None if it is there. `state`: what the step is meanwhile."""
         pauses = delays(self._pause_s, 8 * self._pause_s)
         error: StepError | None = None
+        moved = step.perhaps_moved or step.may_have_moved
         for attempt in range(1, step.retries + 2):
             if error is not None:
+                moved = moved or leaves_doubt(error)
                 await asyncio.sleep(next(pauses))
             if state is not None:
-                self._put(replace(self.lesson.step(step.id), state=state, attempt=attempt, error=error))
+                now = self.lesson.step(step.id)
+                self._put(replace(now, state=state, attempt=attempt, error=error, perhaps_moved=moved))
             await self._durable()
             try:
                 await self._room.command(step.device, command, step.timeout_s)
@@ -149,13 +156,15 @@ class Preparation:
             value = self._room.value(device, metric)
             return value is None or command.holds(value)
 
-        if not await self._room.until(reads_so, VERIFY_S):
+        if not await self._room.until(reads_so, self._verify_s):
             raise BadReply(f"it confirmed {command}, and reads {self._room.value(device, metric)}")
 
     def _holds(self, step: LessonStep) -> bool:
-        """True if it is still where it was found or brought, as far as that can be read."""
+        """True if it is still where it was found or brought, as far as that can be read, and will stay there."""
         try:
             value = self._room.value(step.device, step.command.target.metric)
+            if self._room.is_told(step.device):  # somebody's command may yet arrive: ours has to come after it
+                return False
         except KeyError:
             return False
         return step.command.holds(value) or superseded(self.lesson, step)

@@ -7,12 +7,13 @@ make ─► open ─► changes ... ─► lost ─► close ─► wait (longer
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+import math
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 from classroom_profiles.capability import Command
-from classroom_profiles.reading import Change, Health, HealthState
+from classroom_profiles.reading import Change, Health, HealthState, Reading
 from classroom_profiles.state import NOT_OPENED, Control
 from edge_agent.backoff import delays
 from firmware_bridge.driver import Driver
@@ -63,6 +64,7 @@ class Supervisor:
         self._pace = pace
         self._driver: Driver | None = None
         self._turn = asyncio.Lock()
+        """Of the line that is open now: what hangs on one that was lost is in nobody's way on the next."""
         self._telling: set[asyncio.Timeout] = set()
         self._health = NOT_OPENED
         self._lost = False
@@ -80,44 +82,45 @@ class Supervisor:
                 waits = delays(self._pace.first_wait_s, self._pace.longest_wait_s)
             await asyncio.sleep(next(waits))
 
+    @property
+    def is_told(self) -> bool:
+        """True while a command is on its way, so that what the device reads may change at any moment."""
+        return bool(self._telling)
+
     async def check(self, command: Command) -> None:
         """Could it be done now? Touches nothing. Raises DeviceError; the caller bounds it."""
         driver = self._open_driver()
-        try:
+        with self._mistakes("check"):
             await driver.check(command)
-        except DeviceError:
-            raise
-        except Exception as bug:
-            raise self._contained("check", bug) from bug
 
     async def command(self, command: Command, timeout_s: float) -> None:
         """Returns when the device confirmed it, after those that came before. Raises DeviceError.
 
         At once Unreachable while it is not open, and as soon as the line is lost.
         """
-        self._open_driver()
-        driver: Driver | None = None
-        try:
-            async with asyncio.timeout(timeout_s) as limit:
-                async with self._turn:
-                    driver = self._open_driver()
+        driver = self._open_driver()
+        began = False
+        with self._mistakes("command"):
+            try:
+                async with asyncio.timeout(timeout_s) as limit:
                     self._telling.add(limit)
-                    try:
-                        await driver.command(command)
-                    finally:
-                        self._telling.discard(limit)
-        except DeviceError:
-            raise
-        except TimeoutError as late:
-            if not limit.expired():
-                raise self._contained("command", late) from late
-            if driver is None:
-                raise NotNow(f"it was busy with another command for {timeout_s:g} s") from None
-            if self._driver is not driver:
-                raise Unreachable("the line was lost while it was told") from None
-            raise Timeout(f"it did not confirm {command} in {timeout_s:g} s") from None
-        except Exception as bug:
-            raise self._contained("command", bug) from bug
+                    async with self._turn:
+                        if self._driver is driver:
+                            began = True
+                            await driver.command(command)
+                            return
+                raise Unreachable("the line was lost before it could be told")
+            except TimeoutError:
+                if not limit.expired():
+                    raise
+                if self._driver is not driver:
+                    lost = "while it was told" if began else "before it could be told"
+                    raise Unreachable(f"the line was lost {lost}") from None
+                if not began:
+                    raise NotNow(f"it was busy with another command for {timeout_s:g} s") from None
+                raise Timeout(f"it did not confirm {command} in {timeout_s:g} s") from None
+            finally:
+                self._telling.discard(limit)
 
     def _open_driver(self) -> Driver:
         if self._driver is None:
@@ -129,16 +132,22 @@ class Supervisor:
         try:
             driver = self._make()
             async with self._opened(driver):
-                self._driver, self.controls = driver, driver.controls
+                self.controls = driver.controls
+                self._driver, self._turn = driver, asyncio.Lock()
                 self.opened_at = asyncio.get_running_loop().time()
                 try:
                     async for change in driver.changes():
-                        self._hear(change)
+                        if self._can_be_taken(change):
+                            self._hear(change)
                 finally:
                     self._let_go()
             raise BadReply("it said no more")
         except DeviceError as lost:
             return _health_of(lost), lost
+        except asyncio.CancelledError as bug:
+            if _asked_to_end():
+                raise
+            return _BROKEN_DRIVER, self._contained("session", bug)
         except Exception as bug:  # noqa: BLE001 - logged there
             return _BROKEN_DRIVER, self._contained("session", bug)
 
@@ -160,6 +169,10 @@ class Supervisor:
                 async with asyncio.timeout(pace.close_s):
                     await driver.__aexit__(None, None, None)
             except Exception as bug:  # noqa: BLE001 - logged there
+                self._contained("close", bug)
+            except asyncio.CancelledError as bug:
+                if _asked_to_end():
+                    raise
                 self._contained("close", bug)
 
     def _let_go(self) -> None:
@@ -184,13 +197,51 @@ class Supervisor:
             _log.info("%s: back, %s", self.device_id, health.state)
         self._lost = lost
 
-    def _contained(self, where: str, bug: Exception) -> DeviceError:
+    def _can_be_taken(self, change: object) -> bool:
+        """False for what no driver may say: one broken sensor must not spoil the view of the room."""
+        if isinstance(change, Health):
+            return True
+        if not isinstance(change, Reading):
+            raise TypeError(f"a {type(change).__name__} is no change")
+        value: object = change.value
+        if isinstance(value, float) and not math.isfinite(value):
+            self._complain(f"{change.metric} reads {value}, which is no number; left out")
+            return False
+        if not isinstance(value, bool | int | float | str):
+            raise TypeError(f"{change.metric} reads a {type(value).__name__}")
+        return True
+
+    @contextmanager
+    def _mistakes(self, where: str) -> Iterator[None]:
+        """What a driver may not raise becomes a DeviceError."""
+        try:
+            yield
+        except DeviceError:
+            raise
+        except Exception as bug:
+            raise self._contained(where, bug) from bug
+        except asyncio.CancelledError as bug:
+            if _asked_to_end():
+                raise
+            raise self._contained(where, bug) from bug
+
+    def _complain(self, words: str, bug: BaseException | None = None) -> None:
+        """Once."""
+        if words not in self._complained:
+            self._complained.add(words)
+            _log.error("%s: %s", self.device_id, words, exc_info=bug)
+
+    def _contained(self, where: str, bug: BaseException) -> DeviceError:
         """A driver raised what no driver may: its mistake stays its own."""
         words = f"{type(bug).__name__} in its driver"
-        if f"{where}: {words}" not in self._complained:
-            self._complained.add(f"{where}: {words}")
-            _log.error("%s: %s (%s)", self.device_id, words, where, exc_info=bug)
+        self._complain(f"{words} ({where})", bug)
         return Refused(words)
+
+
+def _asked_to_end() -> bool:
+    """True if this task is being cancelled; else a CancelledError comes from something inside that was."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _health_of(lost: DeviceError) -> Health:

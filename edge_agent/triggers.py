@@ -63,6 +63,8 @@ class Triggers:
 
     async def run(self) -> None:
         """Until cancelled."""
+        known = {key: self._room.value(*key) for key in self._armed}
+        self._last = {key: value for key, value in known.items() if value is not None}
         with self._room.listen(self._hear):
             async with asyncio.TaskGroup() as tasks:
                 for target, queue in self._queues.items():
@@ -107,6 +109,8 @@ class Triggers:
                 self._failed(armed, "busy", str(busy))
             except UnknownProfile:
                 self._failed(armed, "unknown-profile", f"no profile '{then.profile}'")
+            except Exception as bug:  # noqa: BLE001 - a mistake of ours costs one press of a button, not the agent
+                self._failed(armed, "internal", repr(bug))
             else:
                 armed.complained = ""
 

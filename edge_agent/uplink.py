@@ -30,7 +30,8 @@ from classroom_profiles.topics import Address
 from edge_agent.backoff import delays
 from edge_agent.journal import Journal
 from edge_agent.journal_file import Parcel
-from firmware_bridge.transports.mqtt import Broker, WrongBroker, entered
+from firmware_bridge.transports.mqtt import Broker, WrongBroker
+from firmware_bridge.transports.mqtt_client import Client, entered
 
 PASSWORD = "LOPHOC_UPLINK_PASSWORD"  # noqa: S105 - where it is, not what it is
 CA = "LOPHOC_UPLINK_CA"
@@ -246,7 +247,7 @@ class Uplink:
         # Always the same name, so that the broker ends a connection that hangs, and tells its last will, before it
         # takes the next. 23 characters are what every MQTT 3.1.1 broker must take (section 3.1.3.1).
         name = blake2b(f"{self._address.school}/{self._address.gateway}".encode(), digest_size=8).hexdigest()
-        client = aiomqtt.Client(
+        client = Client(
             broker.host,
             broker.port,
             username=broker.user,

@@ -97,7 +97,7 @@ def _mappings(schema: dict[str, Any], defs: dict[str, Any]) -> list[tuple[dict[s
         one = _resolved(branch, defs)
         if "properties" in one:
             found.append((one, ""))
-        within = one.get("additionalProperties")
+        within = next(iter(one.get("patternProperties", {}).values()), one.get("additionalProperties"))
         if isinstance(within, dict) and "properties" in (named := _resolved(within, defs)):
             found.append((named, "*."))
         if "properties" in (item := _resolved(one.get("items", {}), defs)):

@@ -9,7 +9,12 @@ from pathlib import Path
 
 from lophoc.children import ChildFailed, Children
 
+IOTCORE = "iotcore"
+"""The word that stands for the broker from the wheel, where Mosquitto is installed too."""
+
+# As root it would change its user, and the kernel then forgets that it shall end with the demo (prctl(2)).
 _MOSQUITTO = """\
+user root
 listener {port} 127.0.0.1
 allow_anonymous true
 set_tcp_nodelay true
@@ -17,25 +22,24 @@ persistence false
 """
 
 
-async def start_broker(parts: Children, directory: Path) -> tuple[str, str]:
+async def start_broker(parts: Children, directory: Path, *, from_wheel: bool = False) -> tuple[str, str]:
     """Start one and wait until it takes connections: its URL and its kind. Raises ChildFailed."""
     port = _free_port()
-    if program := _mosquitto():
+    program = None if from_wheel else _mosquitto()
+    if program:
         config = directory / "mosquitto.conf"
         config.write_text(_MOSQUITTO.format(port=port), encoding="utf-8")
         await parts.start("broker", [program, "-c", str(config)])
         kind = "Mosquitto"
     else:
         await parts.start("broker", [sys.executable, "-m", "lophoc.iotcore_broker", str(port)])
-        kind = "iotcore"
+        kind = IOTCORE
     await _listening(port, parts)
     return f"mqtt://127.0.0.1:{port}", kind
 
 
 def _mosquitto() -> str | None:
-    """Debian puts it in /usr/sbin, which is not on every user's PATH. LOPHOC_DEMO_BROKER=iotcore passes it over."""
-    if os.environ.get("LOPHOC_DEMO_BROKER") == "iotcore":
-        return None
+    """Debian puts it in /usr/sbin, which is not on every user's PATH."""
     return shutil.which("mosquitto", path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"]))
 
 

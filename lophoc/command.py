@@ -39,7 +39,7 @@ def _not_installed(name: str, missing: ModuleNotFoundError) -> click.Command:
     def absent() -> None:
         raise click.ClickException(
             f"'{name}' needs the Python package {missing.name}, which is not installed here. "
-            "Install the extra it belongs to: lophoc[gateway], lophoc[centre] or lophoc[sim]."
+            "Install the extra it belongs to: lophoc[gateway], lophoc[centre], lophoc[sim] or lophoc[lab]."
         )
 
     return absent

@@ -8,7 +8,7 @@ import secrets
 import signal
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ import yaml
 
 from classroom_profiles.documents import load_room, sample_rooms
 from classroom_profiles.room import Device, Room
-from lophoc.broker import start_broker
+from lophoc.broker import IOTCORE, start_broker
 from lophoc.check import Outcome, run_lesson
 from lophoc.children import ChildFailed, Children, children
 
@@ -54,7 +54,9 @@ class Stage:
 @click.command()
 @click.option("--check", is_flag=True, help="Run one lesson without a person, report, exit 0 only if all held.")
 @click.option("--profile", default="stem-robotics", show_default=True, help="The lesson that --check runs.")
-@click.option("--broker", help="Your MQTT broker instead of one of the demo's own.")
+@click.option(
+    "--broker", help="Your MQTT broker's URL instead of one of the demo's own; or iotcore: the one from the wheel."
+)
 @click.option("--store", help="Your store instead of SQLite: influx1://host:port/db and so on.")
 @click.option("--port", default=8080, show_default=True, help="The panel's port; another is taken if it is in use.")
 @click.option("--warm-up", "warm_up_s", default=4.0, show_default=True, help="Seconds the projector takes to warm up.")
@@ -147,8 +149,8 @@ async def _set_stage(settings: Settings, room: Room, parts: Children) -> Stage:
         _say(f"  {time.monotonic() - started:4.1f} s  {vi} / {en}")
 
     broker, kind = settings.broker, "yours"
-    if broker is None:
-        broker, kind = await start_broker(parts, settings.data)
+    if broker in (None, IOTCORE):
+        broker, kind = await start_broker(parts, settings.data, from_wheel=broker == IOTCORE)
     step(f"Broker MQTT: {broker}", kind)
     secret = {"LOPHOC_PROJECTOR_PASSWORD": secrets.token_hex(8)}
     room = await _simulate(settings, room, broker, parts, secret)
@@ -164,7 +166,7 @@ async def _set_stage(settings: Settings, room: Room, parts: Children) -> Stage:
         "LOPHOC_TECHNICIAN_PIN": os.environ.get("LOPHOC_TECHNICIAN_PIN", "135791"),
     }
     port = settings.port if await _free(settings.port) else 0
-    async with asyncio.TaskGroup() as group:
+    async with _together() as group:
         group.create_task(parts.lophoc("ingest", "ingest", "--broker", broker, "--store", store))
         agent = group.create_task(
             parts.lophoc(
@@ -197,25 +199,32 @@ async def _simulate(settings: Settings, room: Room, broker: str, parts: Children
             options["port"] = int(child.ready.rsplit(":", 1)[1])
         moved[device.id] = {**device.options, **options}
 
-    try:
-        async with asyncio.TaskGroup() as group:
-            for device in room.devices:
-                if device not in on_broker:
-                    group.create_task(simulate(device))
-            faults = [f"{d.id}={fault}" for d in on_broker for fault in settings.faults.get(d.id, [])]
-            group.create_task(
-                parts.lophoc(
-                    "sim-mqtt-devices", "sim", "mqtt-devices",
-                    *("--broker", broker, "--room", str(room_of_broker), "--period", "2"),
-                    *(word for fault in faults for word in ("--fault", fault)),
-                )
-            )  # fmt: skip
-    except* ChildFailed as failed:
-        raise ChildFailed("\n".join(str(error) for error in failed.exceptions)) from None
+    async with _together() as group:
+        for device in room.devices:
+            if device not in on_broker:
+                group.create_task(simulate(device))
+        faults = [f"{d.id}={fault}" for d in on_broker for fault in settings.faults.get(d.id, [])]
+        group.create_task(
+            parts.lophoc(
+                "sim-mqtt-devices", "sim", "mqtt-devices",
+                *("--broker", broker, "--room", str(room_of_broker), "--period", "2"),
+                *(word for fault in faults for word in ("--fault", fault)),
+            )
+        )  # fmt: skip
     devices = tuple(
         device.model_copy(update={"options": moved.get(device.id, device.options)}) for device in room.devices
     )
     return room.model_copy(update={"devices": devices})
+
+
+@contextlib.asynccontextmanager
+async def _together() -> AsyncIterator[asyncio.TaskGroup]:
+    """Parts that start at the same time; those that do not are told in one ChildFailed."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            yield group
+    except* ChildFailed as failed:
+        raise ChildFailed("\n".join(str(error) for error in failed.exceptions)) from None
 
 
 def _simulator(device: Device, settings: Settings) -> tuple[list[str], dict[str, Any]]:

@@ -26,6 +26,7 @@ FAULTS: dict[str, str] = {
     **WIRE_FAULTS,
     "wrong-firmware": "is a board with another sketch: it says it is Blink and answers no queries",
     "frozen": "stops carrying out what it is told, but goes on reporting",
+    "stuck": "answers, but its outputs stay as they are",
 }
 
 _UNO_PINS = 20
@@ -146,6 +147,13 @@ class FirmataBoard:
     def replug(self) -> None:
         self._port.plug()
 
+    def press_reset(self) -> None:
+        """Its button, or a short power failure: it forgets everything, and says who it is when it has started."""
+        self._running = False
+        self._parser = Parser()
+        self._clear()
+        self._after("boot", self.boot_s, self._start)
+
     def set_input(self, pin: int, level: bool) -> None:
         """Connect a pin to high or low; reported if it is an input whose port is watched."""
         self.pins[pin].level = level
@@ -226,7 +234,7 @@ class FirmataBoard:
             case wire.SET_PIN_MODE:
                 self._set_mode(data[0], data[1])
             case wire.SET_PIN_VALUE:
-                if data[0] < len(self.pins) and self.pins[data[0]].mode is Mode.OUTPUT:
+                if data[0] < len(self.pins) and self.pins[data[0]].mode is Mode.OUTPUT and "stuck" not in self.faults:
                     self.pins[data[0]].state = int(bool(data[1]))
             case wire.VERSION:
                 self._say_version()
@@ -273,6 +281,8 @@ class FirmataBoard:
         pin.state = int(pin.mode is Mode.PULLUP)
 
     def _write_port(self, port: int, bits: int) -> None:
+        if "stuck" in self.faults:
+            return
         for number, pin in enumerate(self.pins[port * 8 : port * 8 + 8]):
             high = bits >> number & 1
             if pin.mode is Mode.OUTPUT:
@@ -281,7 +291,7 @@ class FirmataBoard:
                 pin.state = 1
 
     def _write_analog(self, number: int, value: int) -> None:
-        if number < len(self.pins) and self.pins[number].mode in (Mode.PWM, Mode.SERVO):
+        if number < len(self.pins) and self.pins[number].mode in (Mode.PWM, Mode.SERVO) and "stuck" not in self.faults:
             self.pins[number].state = value
 
     # --- what the board says ---

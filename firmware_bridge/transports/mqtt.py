@@ -18,7 +18,7 @@ import socket
 import ssl
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Self
@@ -28,6 +28,7 @@ import aiomqtt
 from paho.mqtt.matcher import MQTTMatcher
 
 from firmware_bridge.errors import Refused, Timeout, Unreachable
+from firmware_bridge.transports.mqtt_client import Client, entered
 
 PASSWORD = "LOPHOC_BROKER_PASSWORD"  # noqa: S105 - where it is, not what it is
 CA = "LOPHOC_BROKER_CA"
@@ -309,7 +310,7 @@ class MqttLink:
 
     def _client(self, part: str) -> aiomqtt.Client:
         broker = self.broker
-        client = aiomqtt.Client(
+        client = Client(
             broker.host,
             broker.port,
             username=broker.user,
@@ -347,29 +348,6 @@ class MqttLink:
         """A connection that does not answer is over, unless it is lost already."""
         if client in (self._receiver, self._publisher):
             self._broken.set()
-
-
-@asynccontextmanager
-async def entered(client: aiomqtt.Client) -> AsyncIterator[aiomqtt.Client]:
-    """aiomqtt connects in a thread that cannot be cancelled: let it end, or its socket is left behind."""
-    entering = asyncio.create_task(client.__aenter__(), name="mqtt connecting")
-    try:
-        await asyncio.shield(entering)
-        yield client
-    except asyncio.CancelledError:
-        if not client._connected.done():  # nobody waits any longer for a broker that says nothing
-            client._connected.set_exception(aiomqtt.MqttError("cancelled"))
-            client._connected.exception()
-        raise
-    finally:
-        await asyncio.wait([entering])
-        if entering.exception() is None:
-            with suppress(aiomqtt.MqttError):  # it is lost already
-                await client.__aexit__(None, None, None)
-        client._client.disconnect()  # where the broker took the connection and said nothing, aiomqtt leaves it open
-        if client._misc_task is not None:
-            client._misc_task.cancel()
-            await asyncio.wait([client._misc_task])
 
 
 async def _ended(client: aiomqtt.Client) -> None:

@@ -50,7 +50,7 @@ def room(projector_port: int, board: Path, serial: Path) -> dict[str, Any]:
                 "driver": "projector-serial",
                 "options": {"port": str(serial), "table": "epson-esc-vp21"},
             },
-            {"id": "kit-01", "role": "robot-kit", "driver": "firmata", "options": {"port": str(board), "robot": True}},
+            {"id": "kit-01", "role": "robot-kit", "driver": "firmata", "options": {"port": str(board)}},
             *(mqtt(name, roles.get(name, "ventilation"), "switch") for name in switches),
             *(mqtt(name, "air-sensor", "sensor") for name in sensors),
         ],

@@ -16,7 +16,7 @@ from edge_agent.changes import Changes
 from edge_agent.live_room import LiveRoom
 from edge_agent.supervisor import Pace
 from firmware_bridge.driver import Driver, DriverKind, Wires, reading
-from firmware_bridge.errors import DeviceError, Unreachable
+from firmware_bridge.errors import Unreachable
 from simulators import changes as simulated
 
 QUICK = Pace(open_s=5.0, close_s=5.0, first_wait_s=0.001, longest_wait_s=0.01)
@@ -37,22 +37,26 @@ class Thing:
         self.health = Health(HealthState.ONLINE)
         self.opened = 0
         self.closed = 0
-        self.fails_to_open: Exception | None = None
-        self.fails: dict[str, list[Exception | None]] = {}
+        self.fails_to_open: BaseException | None = None
+        self.fails: dict[str, list[BaseException | None]] = {}
         """Target to what its next commands raise (None: nothing), one each; the last one stays."""
-        self.fails_check: DeviceError | None = None
+        self.fails_check: BaseException | None = None
+        self.holds_check = asyncio.Event()
+        self.holds_check.set()
         self.deaf: set[str] = set()
         """Targets whose commands are confirmed, and change nothing."""
         self.holds_open = asyncio.Event()
         self.holds_open.set()
         self.holds: dict[str, asyncio.Event] = {}
         """Target to what its commands wait for before they are done."""
+        self.stubborn: set[str] = set()
+        """Targets whose commands cannot be stopped while they are held, as a library that swallows cancellation."""
         self.seen = simulated.Changes()
         self.journal = journal
         """Shared by a room's things: what arrived at any of them."""
         self._drivers: set[FakeDriver] = set()
 
-    def say(self, change: Change | Exception) -> None:
+    def say(self, change: Change | BaseException) -> None:
         """To whoever reads it now."""
         for driver in self._drivers:
             driver.queue.put_nowait(change)
@@ -61,7 +65,7 @@ class Thing:
         self.values[metric] = value
         self.say(reading(metric, value))
 
-    def unplug(self, why: Exception | None = None) -> None:
+    def unplug(self, why: BaseException | None = None) -> None:
         """Every line breaks, and none can be opened."""
         self.fails_to_open = why or Unreachable("unplugged")
         self.say(self.fails_to_open)
@@ -71,6 +75,9 @@ class Thing:
 
     async def until(self, holds: Callable[[], bool]) -> None:
         await self.seen.until(holds)
+
+    async def until_told(self, times: int = 1) -> None:
+        await self.until(lambda: len(self.told) >= times)
 
     def attach(self, driver: "FakeDriver") -> None:
         self._drivers.add(driver)
@@ -82,7 +89,7 @@ class Thing:
 class FakeDriver:
     def __init__(self, thing: Thing) -> None:
         self.thing = thing
-        self.queue: asyncio.Queue[Change | Exception] = asyncio.Queue()
+        self.queue: asyncio.Queue[Change | BaseException] = asyncio.Queue()
 
     @property
     def controls(self) -> tuple[Control, ...]:
@@ -112,11 +119,12 @@ class FakeDriver:
             yield reading(metric, value)
         while True:
             change = await self.queue.get()
-            if isinstance(change, Exception):
+            if isinstance(change, BaseException):
                 raise change
             yield change
 
     async def check(self, command: Command) -> None:
+        await self.thing.holds_check.wait()
         if self.thing.fails_check is not None:
             raise self.thing.fails_check
 
@@ -126,7 +134,12 @@ class FakeDriver:
         thing.journal.append(f"{thing.name}.{command}")
         thing.seen.tell()
         if target in thing.holds:
-            await thing.holds[target].wait()
+            while not thing.holds[target].is_set():
+                try:
+                    await thing.holds[target].wait()
+                except asyncio.CancelledError:
+                    if target not in thing.stubborn:
+                        raise
         planned = thing.fails.get(target)
         if planned:
             error = planned.pop(0) if len(planned) > 1 else planned[0]
@@ -161,6 +174,8 @@ class FakeRoom:
             }
         )
         self.points: list[Point] = []
+        self.settles = True
+        """False: `running` does not wait until every thing was tried."""
         self.changes = Changes()
         kind = DriverKind(Options, self._make, {})
         self.live = LiveRoom(self.room, Wires(), self.changes, self.points.extend, kind_of=lambda _: kind, pace=pace)
@@ -170,10 +185,17 @@ class FakeRoom:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["FakeRoom"]:
-        """Live, and every thing was tried once."""
+        """Live."""
         async with task(self.live.run()):
-            await self.live.settled(5.0)
+            if self.settles:
+                await self.live.settled(5.0)
             yield self
+
+    def let_go(self) -> None:
+        """Nothing is held any more, or a test that fails would never end."""
+        for thing in self.things.values():
+            for held in (thing.holds_open, thing.holds_check, *thing.holds.values()):
+                held.set()
 
     async def until(self, holds: Callable[[], bool]) -> None:
         assert await self.live.until(holds, 5.0), "it never came so"

@@ -55,6 +55,7 @@ class Lamp:
         self.says = options.says
         self.is_on = False
         self.told: list[bool] = []
+        self.was_told = asyncio.Event()
         self.may_confirm = asyncio.Event()
         self.may_confirm.set()
         self._changes: asyncio.Queue[Change] = asyncio.Queue()
@@ -85,6 +86,7 @@ class Lamp:
     async def command(self, command: Command) -> None:
         assert isinstance(command.value, bool)
         self.told.append(command.value)
+        self.was_told.set()
         if self.says:
             raise _ERRORS[self.says](f"this lamp says {self.says}")
         await self.may_confirm.wait()
@@ -144,6 +146,7 @@ class Served:
     guard: Guard
     server: Server
     data: Path
+    parts: Parts
     lamps: dict[str, Lamp] = field(default_factory=dict)
 
     @asynccontextmanager
@@ -165,6 +168,7 @@ async def served(
     heartbeat_s: float = 5.0,
     most: int = 32,
     panel: Path | None = None,
+    names: tuple[str, ...] = (),
 ) -> AsyncIterator[Served]:
     """The room, its devices tried, its API listening."""
     changes, lamps = Changes(), dict[str, Lamp]()
@@ -186,7 +190,7 @@ async def served(
             if panel is not None:
                 parts = Parts(live, lessons, PROFILES, views, events, access, lambda: True, panel)
             ready = asyncio.Event()
-            guard = Guard(make_api(parts))
+            guard = Guard(make_api(parts), names)
             server = Server(guard, ready.set)
             listening = bind("127.0.0.1", 0)
             url = f"http://127.0.0.1:{listening.getsockname()[1]}"
@@ -196,7 +200,7 @@ async def served(
                 await ready.wait()
                 await live.settled(5.0)
                 try:
-                    yield Served(url, live, lessons, changes, events, guard, server, data, lamps)
+                    yield Served(url, live, lessons, changes, events, guard, server, data, parts, lamps)
                 finally:
                     guard.end()
                     server.stop()

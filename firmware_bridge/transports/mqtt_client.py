@@ -1,0 +1,50 @@
+"""aiomqtt's client, made to be stopped: nothing that waits for a broker keeps the gateway from ending."""
+
+import asyncio
+import math
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager, suppress
+from typing import TypeVar
+
+import aiomqtt
+
+T = TypeVar("T")
+
+
+class Client(aiomqtt.Client):
+    """One whose waits can be cancelled at any moment.
+
+    aiomqtt waits by `asyncio.wait_for`, which until Python 3.12 loses a cancellation that comes in the same turn of
+    the loop as the answer (python/cpython#86296): the task then goes on for ever.
+    """
+
+    async def _wait_for(self, fut: Awaitable[T], timeout: float | None) -> T:
+        timeout_s = self.timeout if timeout is None else timeout
+        try:
+            async with asyncio.timeout(None if timeout_s == math.inf else timeout_s):
+                return await fut
+        except TimeoutError:
+            raise aiomqtt.MqttError("Operation timed out") from None
+
+
+@asynccontextmanager
+async def entered(client: aiomqtt.Client) -> AsyncIterator[aiomqtt.Client]:
+    """aiomqtt connects in a thread that cannot be cancelled: let it end, or its socket is left behind."""
+    entering = asyncio.create_task(client.__aenter__(), name="mqtt connecting")
+    try:
+        await asyncio.shield(entering)
+        yield client
+    except asyncio.CancelledError:
+        if not client._connected.done():  # nobody waits any longer for a broker that says nothing
+            client._connected.set_exception(aiomqtt.MqttError("cancelled"))
+            client._connected.exception()
+        raise
+    finally:
+        await asyncio.wait([entering])
+        if entering.exception() is None:
+            with suppress(aiomqtt.MqttError):  # it is lost already
+                await client.__aexit__(None, None, None)
+        client._client.disconnect()  # where the broker took the connection and said nothing, aiomqtt leaves it open
+        if client._misc_task is not None:
+            client._misc_task.cancel()
+            await asyncio.wait([client._misc_task])
