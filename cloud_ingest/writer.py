@@ -24,6 +24,7 @@ _SILENCE_S = 0.005
 _WARNED = 10_000
 _ANY = 1_000_000
 _SLOW_S = 10.0
+_ERA_S = 1.0
 
 _log = logging.getLogger("lophoc.ingest")
 
@@ -47,6 +48,8 @@ class Answers:
         if store.durable_after_s > 0:
             self._held = HoldBack(store.durable_after_s, self.send, self._drop, lambda: era_of(store))
         self._store = store
+        self._era = ""
+        self._era_until = 0.0
 
     def start(self) -> None:
         if self._held is not None:
@@ -58,8 +61,16 @@ class Answers:
             self._held.close()
 
     def era(self) -> str:
-        """Ask before a write whose answer is held back."""
-        return era_of(self._store) if self._held is not None else ""
+        """The store's, to be had before a write whose answer is held back.
+
+        A second old is good enough: if the store was started again since, the answer is dropped without need.
+        """
+        if self._held is None:
+            return ""
+        now = time.monotonic()
+        if not self._era or now > self._era_until:
+            self._era, self._era_until = era_of(self._store), now + _ERA_S
+        return self._era
 
     def stored(self, answers: Sequence[tuple[Message, Ack]], era: str) -> None:
         """A store has confirmed them, in that era of its."""
