@@ -73,8 +73,8 @@ STORE_OPTION = (
 )
 
 
-class Store(Protocol):
-    """A place for points. The same series and time again is the same point: writing twice changes nothing."""
+class Sink(Protocol):
+    """Takes points. The same series and time again is the same point: writing twice changes nothing."""
 
     writers: int
     """How many threads may `write` at a time."""
@@ -96,6 +96,10 @@ class Store(Protocol):
 
         Raises StoreUnavailable; part of it may then be stored.
         """
+
+
+class Store(Sink, Protocol):
+    """A place for points that can be asked for them."""
 
     def tend(self, now_us: int) -> bool:
         """A short step of what nobody waits for, such as rollups; False if none is left for now.
