@@ -2,7 +2,7 @@
 
 from typing import Protocol, runtime_checkable
 
-from cloud_ingest.store import Store, StoreUnavailable
+from cloud_ingest.store import Sink, StoreUnavailable
 
 
 @runtime_checkable
@@ -13,7 +13,7 @@ class TellsEra(Protocol):
         """Another name after each restart. Raises StoreUnavailable."""
 
 
-def era_of(store: Store) -> str:
+def era_of(store: Sink) -> str:
     """The store's era; the same for ever if it tells none, empty if it does not answer."""
     if not isinstance(store, TellsEra):
         return "only"

@@ -4,7 +4,7 @@
 
 MQTT's own acknowledgement says only that there is room for more: it is what slows a broker down while a store is
 away. Batches come in on one connection and acks go out on another, since a client that does both on one connection
-waits for delayed TCP acknowledgements. `Store.writers` threads write, so that one formats while another's write is
+waits for delayed TCP acknowledgements. `Sink.writers` threads write, so that one formats while another's write is
 away.
 """
 
@@ -21,7 +21,7 @@ from cloud_ingest.counts import Counts
 from cloud_ingest.inbox import Inbox, Message
 from cloud_ingest.mqtt_wire import Delivery, Version
 from cloud_ingest.quarantine import Quarantine
-from cloud_ingest.store import Portion, Store
+from cloud_ingest.store import Portion, Sink
 from cloud_ingest.suspects import Suspects
 from cloud_ingest.writer import Answers, Writer
 
@@ -40,7 +40,7 @@ class Receiver:
     def __init__(
         self,
         broker: Broker,
-        store: Store,
+        store: Sink,
         quarantine: Quarantine,
         suspects: Suspects,
         *,

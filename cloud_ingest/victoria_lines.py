@@ -42,17 +42,31 @@ def written(portions: Sequence[Portion], limits: Limits) -> tuple[list[str], lis
     found: list[str] = []
     refused = []
     for portion in portions:
-        before, points = len(found), 0
-        for run in portion.runs:
-            points += len(run.times_us)
-            value, time_us = run.values[0], run.times_us[0]
-            if len(run.times_us) == 1 and type(value) is float and -_MOST <= value <= _MOST:  # nearly all of live data
-                if limits.first_us <= time_us <= limits.last_us:
-                    found.append(f"{_start(portion.school, run)}value={value!r} {time_us}")
-                continue
-            found += lines(portion.school, kept(run, limits))
-        refused.append(points - (len(found) - before))
+        if portion.layout is not None and _all_kept(portion.runs, limits):  # nearly all of live data
+            found.append(_texts.text(portion))
+            refused.append(0)
+            continue
+        made = [line for run in portion.runs for line in lines(portion.school, kept(run, limits))]
+        found += made
+        refused.append(portion.points - len(made))
     return found, refused
+
+
+def _all_kept(runs: Sequence[Run], limits: Limits) -> bool:
+    """True if `kept` would keep all, found by a few looks at whole columns; False if it has to be asked."""
+    times_us: list[int] = []
+    for run in runs:
+        if run.times_us is times_us:  # columns often share their times
+            continue
+        times_us = run.times_us
+        if not limits.first_us <= times_us[0] <= times_us[-1] <= limits.last_us:
+            return False
+        if len(times_us) > 1 and len({time_us // _MS_US for time_us in times_us}) < len(times_us):
+            return False
+    try:
+        return all(-_MOST <= min(run.values) and max(run.values) <= _MOST for run in runs)  # type: ignore[type-var,operator]
+    except TypeError:  # a text is no number
+        return False
 
 
 def kept(run: Run, limits: Limits) -> Run:

@@ -15,7 +15,7 @@ from cloud_ingest.era import era_of
 from cloud_ingest.hold_back import HoldBack
 from cloud_ingest.inbox import Inbox, Message
 from cloud_ingest.quarantine import Quarantine
-from cloud_ingest.store import Portion, Store, StoreUnavailable, WrongStore
+from cloud_ingest.store import Portion, Sink, StoreUnavailable, WrongStore
 from cloud_ingest.suspects import InHand, Suspects
 
 _MANY_GATEWAYS = 16
@@ -37,7 +37,7 @@ def slow_down_s(fill: float) -> float:
 class Answers:
     """Acks on their way out: at once, or when the store's promise holds."""
 
-    def __init__(self, store: Store, inbox: Inbox, link: BrokerLink, counts: Counts, freed: Callable[[], None]) -> None:
+    def __init__(self, store: Sink, inbox: Inbox, link: BrokerLink, counts: Counts, freed: Callable[[], None]) -> None:
         """`freed` is called after each: there may be room for more now."""
         self._inbox = inbox
         self._link = link
@@ -111,7 +111,7 @@ class Writer:
 
     def __init__(
         self,
-        store: Store,
+        store: Sink,
         inbox: Inbox,
         answers: Answers,
         counts: Counts,
