@@ -52,7 +52,7 @@ def check(message: Message, known: Mapping[bytes, Layout], latest_us: int) -> Ch
     if late:
         refused[Refusal.TIME_RANGE.value] = refused.get(Refusal.TIME_RANGE.value, 0) + late
         good = [run for run in good if run.times_us]
-    whole = not late and good is batch.columns and len(good) == len(batch.layout.entries)
+    whole = not late and good is batch.columns and 0 < len(good) == len(batch.layout.entries)
     portion = Portion(message.sender.school, good, batch.layout if whole else None)
     return Checked(message, batch.layout, portion, points - late, refused)
 
