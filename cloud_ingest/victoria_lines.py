@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from classroom_profiles.capability import Value
 from classroom_profiles.telemetry import Run
 from cloud_ingest.line_protocol import number, prefix, quoted
+from cloud_ingest.line_texts import LineTexts
 from cloud_ingest.store import Portion
 from cloud_ingest.windows import DAY_US
 
@@ -64,7 +65,7 @@ def _all_kept(runs: Sequence[Run], limits: Limits) -> bool:
         if len(times_us) > 1 and len({time_us // _MS_US for time_us in times_us}) < len(times_us):
             return False
     try:
-        return all(-_MOST <= min(run.values) and max(run.values) <= _MOST for run in runs)  # type: ignore[type-var,operator]
+        return all(min(run.values) >= -_MOST and max(run.values) <= _MOST for run in runs)  # type: ignore[operator]
     except TypeError:  # a text is no number
         return False
 
@@ -117,3 +118,6 @@ def _with_text(start: str, text: str) -> str:
     for special in ("\\", ",", "=", " "):
         text = text.replace(special, f"\\{special}")
     return f"{start[:-1]},text={text} "
+
+
+_texts = LineTexts(lines, lambda school, run: (_start(school, run), ""))
