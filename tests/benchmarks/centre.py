@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,6 +68,19 @@ class Centre:
     def cpu_s(self) -> tuple[float, float]:
         """Processor time of the receiver, and of the broker."""
         return sum(map(_cpu_s, [self._ingest, *self._ingest.children(recursive=True)])), _cpu_s(self._broker)
+
+    def all_cpu_s(self) -> dict[str, float]:
+        """Processor time by program: receiver, broker, store if it is one, and the city while it runs."""
+        receiver, broker = self.cpu_s()
+        found = {"receiver": receiver, "broker": broker}
+        for child in psutil.Process().children():
+            name = "store" if child.name() in ("influxd", "victoria-metrics") else ""
+            with suppress(psutil.Error):
+                if not name and "city" in child.cmdline():
+                    name = "city"
+                if name:
+                    found[name] = _cpu_s(child)
+        return found
 
     @contextmanager
     def city(self, *arguments: str) -> Iterator["subprocess.Popen[str]"]:

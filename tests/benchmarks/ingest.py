@@ -99,15 +99,17 @@ def ceiling_sqlite(path: Path, portions: Sequence[Portion], points: int, seconds
         target.close()
 
 
-def ingested(at: Centre, options: Sequence[str], seconds: float) -> tuple[float, dict[str, Any], float]:
-    """Points a second between the first and the last that the store confirmed; the city's report; cores used."""
+def ingested(at: Centre, options: Sequence[str], seconds: float) -> tuple[float, dict[str, Any], dict[str, float]]:
+    """Points a second between the first and the last that the store confirmed; the city's report; µs a point."""
     before = at.stored_points()
     samples = [(time.monotonic(), 0.0)]
-    cpu = sum(at.cpu_s())
+    cpu, spent = at.all_cpu_s(), {}
     with at.city(*options, "--period", "0", "--seconds", str(seconds)) as city:
         until = time.monotonic() + seconds + 25
         while time.monotonic() < until:
             samples.append((time.monotonic(), at.stored_points() - before))
+            if samples[-1][1] > samples[-2][1]:
+                spent = at.all_cpu_s()
             if city.poll() is not None:
                 break
             if len(samples) > 20 and samples[-20][1] == samples[-1][1] > 0:
@@ -116,8 +118,8 @@ def ingested(at: Centre, options: Sequence[str], seconds: float) -> tuple[float,
         last = samples[-1][1]
         begin = max(moment for moment, stored in samples if stored == 0)
         end = min(moment for moment, stored in samples if stored == last)
-        cores = (sum(at.cpu_s()) - cpu) / (end - begin)
-        return last / (end - begin), report(city, 40), cores
+        costs = {name: 1e6 * (used - cpu.get(name, 0.0)) / last for name, used in spent.items()}
+        return last / (end - begin), report(city, 40), costs
 
 
 def measure(kind: str, seconds: float, metrics: int, points: int, window: int, directory: Path) -> dict[str, Any]:
@@ -125,7 +127,7 @@ def measure(kind: str, seconds: float, metrics: int, points: int, window: int, d
     shape = prepared(gateways, metrics, points)
     options = ["--schools", "10", "--rooms", str(_ROOMS), "--metrics", str(metrics), "--points", str(points)]
     options += ["--window", str(window)]
-    ceilings, rates, cores = [], [], []
+    ceilings, rates, costs = [], [], []
     sent, answered, unanswered = 0, 0, 0
     with store(kind, directory) as place, centre(place, directory) as at:
         for turn in range(_TURNS):
@@ -138,7 +140,7 @@ def measure(kind: str, seconds: float, metrics: int, points: int, window: int, d
                 ceilings.append(ceiling_http(place, shape, points, seconds))
             rate, found, used = ingested(at, [*options, "--back", str(3 - turn / 10)], seconds)
             rates.append(rate)
-            cores.append(used)
+            costs.append(used)
             sent += found["produced_points"]
             answered += found["acked_points"]
             unanswered += found["unanswered_batches"]
@@ -148,7 +150,7 @@ def measure(kind: str, seconds: float, metrics: int, points: int, window: int, d
         "points_per_s": round(median(rates)),
         "ceiling_points_per_s": round(best),
         "ratio": round(median(rates) / best, 3),
-        "cores": round(median(cores), 2),
+        "us_per_point": {name: round(median([each[name] for each in costs]), 2) for name in costs[0]},
         "series": gateways * metrics,
         "points_per_batch": metrics * points,
         "produced": sent,
