@@ -107,6 +107,15 @@ def beside(store_url: str) -> Path:
     return Path(state).expanduser() / "lophoc" / f"registry-{name}.sqlite"
 
 
+def made_beside(store_url: str) -> Path:
+    """As `beside`, for whoever writes it: this user's folder for state is made. Raises RegistryUnavailable."""
+    path = beside(store_url)
+    if urlsplit(store_url).scheme != "sqlite":  # the folder of an embedded store is its owner's to make
+        with _translated():
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return path
+
+
 class Registry:
     """Open it with `with`. A reader passes `create=False`, and nothing is written."""
 
@@ -132,7 +141,6 @@ class Registry:
             raise RegistryUnavailable(f"there is no registry {self._path}")
         with _translated():
             if self._create and not self._path.exists():
-                self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
                 os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
             connection = sqlite3.connect(self._path, timeout=10.0, isolation_level=None, check_same_thread=False)
             try:

@@ -12,7 +12,7 @@ from classroom_profiles.telemetry import Measurement, Run, Series
 from classroom_profiles.topics import Address
 from cloud_ingest.gaps import Spell
 from cloud_ingest.gateways import State, condition
-from cloud_ingest.registry import Registry, RegistryUnavailable, beside
+from cloud_ingest.registry import Registry, RegistryUnavailable, beside, made_beside
 from cloud_ingest.store import Portion
 
 NOW = 1_790_000_000_000_000
@@ -35,7 +35,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    return tmp_path / "new" / "registry.sqlite"
+    return tmp_path / "registry.sqlite"
 
 
 @pytest.fixture
@@ -169,7 +169,7 @@ def test_threads_may_tell_it_at_once(registry: Registry) -> None:
 def test_a_reader_makes_no_file(path: Path) -> None:
     with pytest.raises(RegistryUnavailable, match="there is no registry"):
         Registry(path, create=False).__enter__()
-    assert not path.parent.exists()
+    assert not path.exists()
 
 
 def test_a_file_of_another_kind_is_left_alone(tmp_path: Path) -> None:
@@ -178,6 +178,16 @@ def test_a_file_of_another_kind_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(RegistryUnavailable):
         Registry(path, create=False).__enter__()
     assert path.read_text(encoding="utf-8").startswith("something")
+
+
+def test_only_the_users_own_folder_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    assert made_beside("influx1://host/db").parent == tmp_path / "state" / "lophoc"
+    assert (tmp_path / "state" / "lophoc").stat().st_mode & 0o777 == 0o700
+    path = made_beside(f"sqlite:///{tmp_path / 'none' / 'store.sqlite'}")
+    with pytest.raises(RegistryUnavailable, match="No such file"):
+        Registry(path).__enter__()
+    assert not path.parent.exists()
 
 
 def test_it_is_beside_its_store(monkeypatch: pytest.MonkeyPatch) -> None:
