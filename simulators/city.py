@@ -5,6 +5,7 @@ come, with `window` batches unanswered in all. Each connection to the broker car
 """
 
 import asyncio
+import heapq
 import itertools
 import json
 import logging
@@ -117,6 +118,7 @@ class City:
         self._up: set[int] = set()
         self._unanswered: dict[tuple[int, str], _Sent] = {}
         self._of_topic = {gateway.address.topic("ack"): number for number, gateway in enumerate(self._gateways)}
+        self._again: list[tuple[float, tuple[int, str]]] = []
         self._quiet_until: dict[int, float] = {}
         self._lags_ms = [0] * (_LONGEST_MS + 1)
         self._flooding = self._stopping = False
@@ -202,7 +204,9 @@ class City:
         """Now, or when the centre lets it; and again if it is not answered."""
         quiet_until = self._quiet_until.get(sent.gateway, 0.0) if self._quiet_until else 0.0
         sent.again_at = max(now + self.plan.answer_s, quiet_until)
-        self._unanswered[sent.gateway, digest(sent.payload)] = sent
+        name = (sent.gateway, digest(sent.payload))
+        self._unanswered[name] = sent
+        heapq.heappush(self._again, (sent.again_at, name))
         if quiet_until > now:
             return
         gateway = self._gateways[sent.gateway]
@@ -211,10 +215,14 @@ class City:
             self._clients[client].publish(gateway.address.topic("up"), sent.payload, qos=1)
 
     def _send_again(self, now: float) -> None:
-        late = list(itertools.islice((d for d, s in self._unanswered.items() if s.again_at <= now), _AT_ONCE))
-        for name in late:
-            self.report.sent_again += 1
-            self._send(self._unanswered.pop(name), now)
+        for _ in range(_AT_ONCE):
+            if not self._again or self._again[0][0] > now:
+                return
+            again_at, name = heapq.heappop(self._again)
+            sent = self._unanswered.get(name)
+            if sent is not None and sent.again_at == again_at:  # else it was answered, or sent since
+                self.report.sent_again += 1
+                self._send(self._unanswered.pop(name), now)
 
     def _heard(self, _: Client, topic: str, payload: bytes, *__: Any) -> int:
         try:
@@ -320,17 +328,18 @@ async def _run(city: City, seconds: float, drain_s: float, warm_up_s: float) -> 
 )  # fmt: skip
 @click.option("--warm-up", "warm_up_s", default=0.0, help="Seconds of which the lag does not count.")
 @click.option("--drain", "drain_s", default=30.0, show_default=True, help="How long to wait for the last answers.")
+@click.option("--answer", "answer_s", default=6.0, show_default=True, help="Seconds until a batch is sent again.")
 @click.option("--connections", default=4, show_default=True, type=click.IntRange(1, 64), help="To the broker.")
 @click.option("--seed", default=1, show_default=True, help="The same seed gives the same values.")
 def command(
     url: str, schools: int, rooms: int, metrics: int, period_s: float, seconds: float, points: int, window: int,
-    back_days: float, warm_up_s: float, drain_s: float, connections: int, seed: int,
+    back_days: float, warm_up_s: float, drain_s: float, answer_s: float, connections: int, seed: int,
 ) -> None:  # fmt: skip
     """A city of gateways that sends real telemetry batches; the last line is a report as JSON.
 
     Exit code 1: some batches were not answered.
     """
-    plan = CityPlan(schools, rooms, metrics, period_s, points, window, connections, seed, back_days=back_days)
+    plan = CityPlan(schools, rooms, metrics, period_s, points, window, connections, seed, answer_s, back_days)
     logging.getLogger("gmqtt").setLevel(logging.ERROR)
     try:
         city = City(url, plan)
