@@ -2,9 +2,10 @@
 
 import click
 
-from cloud_ingest.cli import ingest, query
+from cloud_ingest.cli import ingest
+from cloud_ingest.query_cli import query, registry
 
-main = click.Group("cloud_ingest", commands={"ingest": ingest, "query": query})
+main = click.Group("cloud_ingest", commands={"ingest": ingest, "query": query, "registry": registry})
 
 if __name__ == "__main__":
     main()

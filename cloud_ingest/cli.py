@@ -1,37 +1,62 @@
-"""`lophoc ingest` and `lophoc query`."""
+"""`lophoc ingest`."""
 
-import json
+import hashlib
 import logging
 import os
-import re
 import signal
 import sys
 import time
+from contextlib import ExitStack
+from pathlib import Path
 
 import click
 
 from cloud_ingest.broker_link import Broker, WrongBroker
-from cloud_ingest.query import as_json, seconds, table
+from cloud_ingest.checking import AHEAD_S
+from cloud_ingest.quarantine import Quarantine
 from cloud_ingest.receiver import Receiver
-from cloud_ingest.store import Store, StoreUnavailable, WrongStore, store_of
+from cloud_ingest.registry import Registry, RegistryUnavailable, beside
+from cloud_ingest.store import STORE_OPTION, Store, StoreUnavailable, WrongStore, store_of
+from cloud_ingest.suspects import Suspects
 from cloud_ingest.workers import STOP_SIGNALS, supervise
 
 _REPORT_S = 60.0
-_ROOM = re.compile(r"([a-z0-9][a-z0-9-]{0,47})/([a-z0-9][a-z0-9-]{0,47})")
-_STORE = "sqlite:///PATH, influx1://[user@]host:port/db or influx2+http(s)://host:port/org/bucket."
 
 _log = logging.getLogger("lophoc.ingest")
 
 
 @click.command()
 @click.option("--broker", required=True, help="mqtt://host:port or mqtts://user@host:port.")
-@click.option("--store", "store_url", required=True, help=_STORE)
+@click.option("--store", "store_url", required=True, help=STORE_OPTION)
 @click.option(
     "--workers", type=click.IntRange(1, 64), default=1, show_default=True,
-    help="Processes that share the work; the broker has to know shared subscriptions ($share).",
+    help="Processes that share the work; the broker has to know MQTT 5's shared subscriptions.",
 )  # fmt: skip
+@click.option(
+    "--data", "folder", type=click.Path(file_okay=False, path_type=Path), default=None, envvar="LOPHOC_INGEST_DATA",
+    help="Where batches that cannot be digested are set aside, at most 200 and 32 MiB.  "
+    "[default: a folder of this broker and store in $XDG_STATE_HOME/lophoc]",
+)  # fmt: skip
+@click.option(
+    "--ahead", "ahead_s", type=click.FloatRange(0), default=AHEAD_S, show_default=True, metavar="SECONDS",
+    help="How far a point may be ahead of this machine's clock before it is refused.",
+)  # fmt: skip
+@click.option(
+    "--metrics-port", type=click.IntRange(0, 65_535), default=None,
+    help="Serve Prometheus metrics there; with several workers each has the next port.",
+)  # fmt: skip
+@click.option("--metrics-host", default="127.0.0.1", show_default=True, help="The address that serves metrics.")
 @click.option("--share", default="", hidden=True, help="The shared subscription that this worker belongs to.")
-def ingest(broker: str, store_url: str, workers: int, share: str) -> None:
+def ingest(
+    broker: str,
+    store_url: str,
+    workers: int,
+    folder: Path | None,
+    ahead_s: float,
+    metrics_port: int | None,
+    metrics_host: str,
+    share: str,
+) -> None:
     """Receive every gateway's batches, store them, and acknowledge what the store confirmed.
 
     Passwords come from LOPHOC_BROKER_PASSWORD, LOPHOC_STORE_PASSWORD (1.x) and LOPHOC_STORE_TOKEN (2.x, 3.x).
@@ -42,29 +67,81 @@ def ingest(broker: str, store_url: str, workers: int, share: str) -> None:
         where, store = Broker.of(broker), store_of(store_url)
     except (WrongBroker, WrongStore) as wrong:
         raise click.UsageError(str(wrong)) from wrong
+    folder = folder or _state_of(broker, store_url)
     before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)  # in every thread; they are waited for instead
     try:
         if workers > 1:
             store.close()
-            command = [sys.executable, "-m", "cloud_ingest", "ingest", "--broker", broker, "--store", store_url]
-            code = supervise([*command, "--share", "lophoc"], workers, lambda: click.echo(f"ready {workers} workers"))
+            same = ["--broker", broker, "--store", store_url, "--data", str(folder), "--ahead", str(ahead_s)]
+            commands = [
+                [sys.executable, "-m", "cloud_ingest", "ingest", *same, "--share", "lophoc"]
+                + ([] if metrics_port is None else _metrics(metrics_host, metrics_port, number))
+                for number in range(workers)
+            ]
+            code = supervise(commands, lambda: click.echo(f"ready {workers} workers"))
         else:
-            code = _receive(where, store, share)
+            with ExitStack() as open_things:
+                _open(store)
+                open_things.callback(store.close)
+                suspects = Suspects(folder, store.writers)
+                open_things.callback(suspects.close)
+                registry = _registry(open_things, store_url)
+                receiver = Receiver(
+                    where, store, Quarantine(folder / "set-aside"), suspects, share=share, ahead_s=ahead_s,
+                    on_status=registry.on_status, on_batch=registry.on_batch,
+                )  # fmt: skip
+                if metrics_port is not None:
+                    _serve_metrics(open_things, receiver, metrics_host, metrics_port)
+                code = _receive(where, receiver, bool(share))
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
     raise SystemExit(code)
 
 
-def _receive(broker: Broker, store: Store, share: str) -> int:
-    """Until a signal; the exit code."""
-    parent = os.getppid()
+def _open(store: Store) -> None:
     try:
         store.open()
     except WrongStore as wrong:
+        store.close()
         raise click.ClickException(str(wrong)) from wrong
     except StoreUnavailable as why:
         _log.warning("the store is away, it is tried again with the first batch: %s", why)
-    receiver = Receiver(broker, store, share)
+
+
+def _registry(open_things: ExitStack, store_url: str) -> Registry:
+    """Its loss would lose history only: without its file it remembers for as long as this process runs."""
+    registry = Registry(beside(store_url))
+    try:
+        return open_things.enter_context(registry)
+    except (RegistryUnavailable, OSError) as why:
+        _log.warning("no registry is written: %s", why)
+        return registry
+
+
+def _state_of(broker: str, store_url: str) -> Path:
+    """One folder for each pair of broker and store, so that a kill of one ingest makes nobody else suspicious."""
+    state = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
+    name = hashlib.blake2b(f"{broker} {store_url}".encode(), digest_size=6).hexdigest()
+    return Path(state).expanduser() / "lophoc" / f"ingest-{name}"
+
+
+def _metrics(host: str, port: int, number: int) -> list[str]:
+    return ["--metrics-host", host, "--metrics-port", str(port + number if port else 0)]
+
+
+def _serve_metrics(open_things: ExitStack, receiver: Receiver, host: str, port: int) -> None:
+    from cloud_ingest.metrics import served  # not loaded where nobody asks for it
+
+    try:
+        serves = open_things.enter_context(served(receiver, port, host))
+    except OSError as wrong:
+        raise click.ClickException(f"metrics cannot be served on {host}:{port}: {wrong}") from wrong
+    _log.info("metrics on http://%s:%d/metrics", host, serves)
+
+
+def _receive(broker: Broker, receiver: Receiver, is_worker: bool) -> int:
+    """Until a signal; the exit code."""
+    parent = os.getppid()
     receiver.start()
     announced = False
     report_at = time.monotonic() + _REPORT_S
@@ -77,7 +154,7 @@ def _receive(broker: Broker, store: Store, share: str) -> int:
                 sys.stdout.flush()
             if signal.sigtimedwait(STOP_SIGNALS, 0.5 if announced else 0.0) is not None:
                 break
-            if share and os.getppid() != parent:
+            if is_worker and os.getppid() != parent:
                 break  # the supervisor is gone
             if time.monotonic() >= report_at:
                 report_at += _REPORT_S
@@ -86,43 +163,4 @@ def _receive(broker: Broker, store: Store, share: str) -> int:
                     _log.info("%s, %d gateways seen", receiver.counts, len(receiver.last_seen))
     finally:
         receiver.stop()
-        store.close()
     return 1 if receiver.failed.is_set() else 0
-
-
-@click.command()
-@click.option("--store", "store_url", required=True, help=_STORE)
-@click.option("--room", required=True, metavar="SCHOOL/ROOM", help="Such as thcs-nguyen-du/a101.")
-@click.option("--since", metavar="TIME", help="Only what is at most so old: 90s, 5m, 1h, 2d.")
-@click.option("--json", "wants_json", is_flag=True, help="One JSON object.")
-@click.option("--count", "wants_count", is_flag=True, help="Also how many points the room has.")
-def query(store_url: str, room: str, since: str | None, wants_json: bool, wants_count: bool) -> None:
-    """The last readings of a room, from whichever store. Exit code 1 if there are none, or the store is away."""
-    match = _ROOM.fullmatch(room)
-    if match is None:
-        raise click.BadParameter("write SCHOOL/ROOM, such as thcs-nguyen-du/a101", param_hint="--room")
-    now_us = time.time_ns() // 1000
-    try:
-        since_us = 0 if since is None else max(0, now_us - seconds(since) * 1_000_000)
-    except ValueError as wrong:
-        raise click.BadParameter(str(wrong), param_hint="--since") from wrong
-    try:
-        store = store_of(store_url)
-    except WrongStore as wrong:
-        raise click.UsageError(str(wrong)) from wrong
-    try:
-        store.open(create=False)
-        readings = store.latest(match[1], match[2], since_us)
-        count = store.count(match[1], match[2], since_us) if wants_count else None
-    except (StoreUnavailable, WrongStore) as why:
-        raise click.ClickException(f"không đọc được kho dữ liệu / the store cannot be read: {why}") from why
-    finally:
-        store.close()
-    if wants_json:
-        click.echo(json.dumps(as_json(match[1], match[2], readings, count), ensure_ascii=False))
-    elif readings:
-        click.echo("\n".join(table(readings, now_us)))
-        if count is not None:
-            click.echo(f"{count} điểm đo / points")
-    if not readings:
-        raise click.ClickException(f"không có dữ liệu của {room} / there are no readings of {room}")

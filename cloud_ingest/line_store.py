@@ -7,6 +7,7 @@ from itertools import accumulate
 
 from cloud_ingest.bad_lines import Post, Rejected, write_lines
 from cloud_ingest.line_protocol import lines
+from cloud_ingest.line_texts import text
 from cloud_ingest.store import Portion
 
 _log = logging.getLogger("lophoc.ingest.store")
@@ -14,6 +15,14 @@ _log = logging.getLogger("lophoc.ingest.store")
 
 def write_portions(portions: Sequence[Portion], post: Post) -> list[int]:
     """Write all as lines; for each portion how many of its points were refused. Raises StoreUnavailable."""
+    texts = [text(portion) for portion in portions if portion.runs]
+    if not texts or post("\n".join(texts).encode("ascii")) is None:
+        return [0] * len(portions)
+    return _write_singly(portions, post)
+
+
+def _write_singly(portions: Sequence[Portion], post: Post) -> list[int]:
+    """The store will not take some line: find out which."""
     written: list[str] = []
     for portion in portions:
         for run in portion.runs:

@@ -54,15 +54,29 @@ def as_json(school: str, room: str, readings: Sequence[Stored], count: int | Non
 
 def table(readings: Sequence[Stored], now_us: int) -> list[str]:
     """Lines of equal columns, one a reading."""
-    rows = [_HEADS, *(_row(reading, now_us) for reading in readings)]
-    widths = [max(len(row[place]) for row in rows) for place in range(len(_HEADS))]
+    return aligned([_HEADS, *(_row(reading, now_us) for reading in readings)])
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows of as many cells each as lines with equal columns."""
+    widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def age(age_s: float) -> str:
+    """With one unit."""
+    if age_s < 0:
+        return "tương lai / in the future"
+    for limit, size, word in ((120, 1, "s"), (7200, 60, "min"), (172_800, 3600, "h")):
+        if age_s < limit:
+            return f"{age_s / size:.0f} {word}"
+    return f"{age_s / 86400:.0f} d"
 
 
 def _row(reading: Stored, now_us: int) -> tuple[str, ...]:
     simulated = "mô phỏng / simulated" if reading.simulated else ""
     value = f"{_value(reading)} {unit(reading.metric)}".rstrip()
-    return (reading.device, reading.metric, value, _age((now_us - reading.time_us) / 1e6), simulated)
+    return (reading.device, reading.metric, value, age((now_us - reading.time_us) / 1e6), simulated)
 
 
 def _value(reading: Stored) -> str:
@@ -72,12 +86,3 @@ def _value(reading: Stored) -> str:
         case float() | int():
             return f"{reading.value:.10g}"
     return reading.value
-
-
-def _age(age_s: float) -> str:
-    if age_s < 0:
-        return "tương lai / in the future"
-    for limit, size, word in ((120, 1, "s"), (7200, 60, "min"), (172_800, 3600, "h")):
-        if age_s < limit:
-            return f"{age_s / size:.0f} {word}"
-    return f"{age_s / 86400:.0f} d"

@@ -1,189 +1,200 @@
-"""The embedded store: one SQLite file, no server, made for one school to a few hundred.
-
-Points are clustered by hour, so that a write touches the newest pages only and a room's day is read from few places:
-this key takes ten times as many points a second as (series, time) does.
-"""
+"""The embedded store: one SQLite file, no server, made for one school to a few hundred."""
 
 import contextlib
+import os
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from classroom_profiles.capability import Value
-from classroom_profiles.telemetry import Measurement, Run
-from cloud_ingest.store import Portion, Stored, StoreUnavailable, WrongStore
+from classroom_profiles.telemetry import Run, Series
+from cloud_ingest import sqlite_reads, sqlite_rollups
+from cloud_ingest.sqlite_keeping import Keeping
+from cloud_ingest.sqlite_schema import hour_of, prepare
+from cloud_ingest.store import Portion, Sample, SchoolTotals, Stored, StoreUnavailable, WrongStore, wall_us
+from cloud_ingest.tending import Tending
+from cloud_ingest.windows import FIVE_MINUTES_US, Span, Window, asked
 
-_HOUR_US = 3_600_000_000
-_VERSION = 1
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS series (
-    id INTEGER PRIMARY KEY,
-    school TEXT NOT NULL, room TEXT NOT NULL, measurement TEXT NOT NULL,
-    device TEXT NOT NULL, role TEXT NOT NULL, metric TEXT NOT NULL,
-    UNIQUE (school, room, measurement, device, role, metric));
-CREATE TABLE IF NOT EXISTS point (
-    hour INTEGER NOT NULL, series INTEGER NOT NULL, time INTEGER NOT NULL, value NOT NULL, simulated INTEGER NOT NULL,
-    PRIMARY KEY (hour, series, time)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS latest (
-    series INTEGER PRIMARY KEY, time INTEGER NOT NULL, value NOT NULL, simulated INTEGER NOT NULL);
-"""
 _INSERT = "INSERT OR REPLACE INTO point (hour, series, time, value, simulated) VALUES (?, ?, ?, ?, ?)"
+_INSERT_LATE = "INSERT OR REPLACE INTO late (hour, series, time, value, simulated, came) VALUES (?, ?, ?, ?, ?, ?)"
+_INSERT_DUE = "INSERT OR IGNORE INTO due (series, hour) VALUES (?, ?)"
 _LATEST = """
 INSERT INTO latest (series, time, value, simulated) VALUES (?, ?, ?, ?)
 ON CONFLICT (series) DO UPDATE SET time = excluded.time, value = excluded.value, simulated = excluded.simulated
 WHERE excluded.time >= latest.time
 """
-# Hours are few: stepping from one to the next by the key costs less than reading every point of every series.
-_COUNT = """
-WITH RECURSIVE hours(hour) AS (
-    SELECT min(hour) FROM point WHERE hour >= :hour
-    UNION ALL SELECT (SELECT min(hour) FROM point WHERE point.hour > hours.hour) FROM hours WHERE hour IS NOT NULL)
-SELECT count(*) FROM hours
-CROSS JOIN series ON series.school = :school AND (:room IS NULL OR series.room = :room)
-CROSS JOIN point ON point.hour = hours.hour AND point.series = series.id AND point.time >= :since
-"""
-_ROOM = """
-SELECT measurement, device, role, metric, value, time, simulated FROM series JOIN latest ON latest.series = series.id
-WHERE school = ? AND room = ? AND time >= ? ORDER BY measurement, device, metric, role
-"""
+_MARKS = 2_000_000
 
+_Answer = TypeVar("_Answer")
 _Row = tuple[int, int, int, Value, bool]
 
 
 class SqliteStore:
-    """Flags are kept as SQLite integers, numbers as reals, texts as text: the column has no affinity of its own."""
+    """Flags are kept as SQLite integers, numbers as reals, texts as text: the column has no affinity of its own.
+
+    The first write starts a thread that does `tend` from time to time, between other writes.
+    """
 
     writers = 1
     points_per_write = 20_000
+    durable_after_s = 0.0
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, keeping: Keeping | None = None, clock_us: Callable[[], int] = wall_us) -> None:
         self._path = Path(path)
+        self._keeping = keeping or Keeping()
+        self._clock_us = clock_us
         self._connection: sqlite3.Connection | None = None
+        self._reading: sqlite3.Connection | None = None
         self._ids: dict[tuple[str, ...], int] = {}
+        self._due: set[tuple[int, int]] = set()
+        """Series and hour known to be in `due`, as long as nobody else has changed the file."""
+        self._data_version = -1
         self._lock = threading.Lock()
+        self._reading_lock = threading.Lock()
+        self._tending = Tending(self.tend, clock_us)
 
     def open(self, *, create: bool = True) -> None:
         if not self._path.parent.is_dir():
             raise WrongStore(f"no folder {self._path.parent} for the store's file")
         if not create and not self._path.is_file():
             raise StoreUnavailable(f"there is no file {self._path}")
-        with self._lock, _translated():
+        with self._lock, self._reading_lock, _translated():
             if self._connection is not None:
                 return
-            connection = sqlite3.connect(self._path, timeout=10.0, isolation_level=None, check_same_thread=False)
-            try:
-                self._prepare(connection, create=create)
-            except BaseException:
-                connection.close()
-                raise
-            self._connection = connection
+            if create and not self._path.exists():
+                os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
+            with contextlib.ExitStack() as opened:
+                writing, reading = (opened.enter_context(contextlib.closing(self._connect())) for _ in range(2))
+                prepare(writing, str(self._path), create=create)
+                opened.pop_all()
+            self._connection, self._reading = writing, reading
 
-    def _prepare(self, connection: sqlite3.Connection, *, create: bool) -> None:
-        version, tables = self._what_it_is(connection)
-        if version not in (0, _VERSION):
-            raise WrongStore(f"{self._path} has version {version}; this lophoc knows {_VERSION}")
-        if version == 0 and tables:
-            raise WrongStore(f"{self._path} is the database of something else")
-        if version == 0 and not create:
-            raise StoreUnavailable(f"{self._path} is empty")
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")  # NORMAL would lose acknowledged points in a power cut
-        connection.execute("PRAGMA cache_size = -32000")
-        if version == 0:
-            connection.executescript(f"BEGIN IMMEDIATE;{_SCHEMA}PRAGMA user_version = {_VERSION};COMMIT;")
-
-    def _what_it_is(self, connection: sqlite3.Connection) -> tuple[int, int]:
-        """Its version and how many tables it has, before anything is changed. Raises WrongStore."""
-        try:
-            connection.execute("BEGIN")  # both of one moment: another process may be making the tables just now
-            version = connection.execute("PRAGMA user_version").fetchone()[0]
-            tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
-            connection.execute("COMMIT")
-        except sqlite3.DatabaseError as wrong:
-            if wrong.sqlite_errorcode in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
-                raise WrongStore(f"{self._path} is not a SQLite file: {wrong}") from wrong
-            raise
-        return int(version), int(tables)
+    def _connect(self) -> sqlite3.Connection:
+        return sqlite3.connect(self._path, timeout=10.0, isolation_level=None, check_same_thread=False)
 
     def close(self) -> None:
-        with self._lock:
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
+        self._tending.stop()
+        with self._lock, self._reading_lock:
+            for connection in (self._connection, self._reading):
+                if connection is not None:
+                    connection.close()
+            self._connection = self._reading = None
             self._ids.clear()
+            self._due.clear()
 
     def write(self, portions: Sequence[Portion]) -> list[int]:
+        with self._changing() as connection:
+            self._store(connection, portions)
+        self._tending.start()
+        return [0] * len(portions)
+
+    def tend(self, now_us: int) -> bool:
+        """One short step of what need not be done at once; False if there is none left for now."""
+        with self._changing() as connection:
+            self._due.clear()
+            return sqlite_rollups.step(connection, self._keeping, now_us)
+
+    @contextlib.contextmanager
+    def _changing(self) -> Iterator[sqlite3.Connection]:
+        """A transaction. Raises StoreUnavailable."""
         with self._lock, _translated():
-            connection = self._opened()
+            connection = self._opened(self._connection)
             connection.execute("BEGIN IMMEDIATE")
             try:
-                self._store(connection, portions)
+                yield connection
                 connection.execute("COMMIT")
             except BaseException:
                 self._ids.clear()  # ids that were made in this transaction are gone with it
+                self._due.clear()
                 with contextlib.suppress(sqlite3.Error):
                     connection.execute("ROLLBACK")
                 raise
-        return [0] * len(portions)
 
     def _store(self, connection: sqlite3.Connection, portions: Sequence[Portion]) -> None:
+        raw_from: int = connection.execute("SELECT value FROM state WHERE name = 'raw_from'").fetchone()[0]
+        version: int = connection.execute("PRAGMA data_version").fetchone()[0]
+        if version != self._data_version or len(self._due) > _MARKS:  # another process may have rolled up
+            self._data_version = version
+            self._due.clear()
         rows: list[_Row] = []
         latest: list[tuple[int, int, Value, bool]] = []
+        due: set[tuple[int, int]] = set()
         for portion in portions:
             for run in portion.runs:
                 series = self._series(connection, portion.school, run)
-                simulated = run.simulated
-                rows += [
-                    (time // _HOUR_US, series, time, value, simulated)
-                    for time, value in zip(run.times_us, run.values, strict=True)
-                ]
-                latest.append((series, run.times_us[-1], run.values[-1], simulated))
+                times, values, simulated = run.times_us, run.values, run.simulated
+                if len(times) == 1:
+                    hour = hour_of(times[0])
+                    rows.append((hour, series, times[0], values[0], simulated))
+                    due.add((series, hour))
+                else:
+                    hours = [hour_of(time_us) for time_us in times]
+                    rows += [
+                        (hour, series, time_us, value, simulated)
+                        for hour, time_us, value in zip(hours, times, values, strict=True)
+                    ]
+                    due.update((series, hour) for hour in {*hours})
+                latest.append((series, times[-1], values[-1], simulated))
         rows.sort(key=_key)
+        if rows and rows[0][0] < raw_from:
+            now_us = self._clock_us()
+            connection.executemany(_INSERT_LATE, [(*row, now_us) for row in rows if row[0] < raw_from])
+            rows = [row for row in rows if row[0] >= raw_from]
+            due = {mark for mark in due if mark[1] >= raw_from}
         connection.executemany(_INSERT, rows)
+        connection.executemany(_INSERT_DUE, sorted(due - self._due))
         connection.executemany(_LATEST, latest)
+        self._due |= due
 
     def _series(self, connection: sqlite3.Connection, school: str, run: Run) -> int:
         of = run.series
-        names = (school, of.room, of.measurement.value, of.device, of.role, of.metric)
+        names = (school, of.room, of.measurement._value_, of.device, of.role, of.metric)
         known = self._ids.get(names)
         if known is None:
-            find = (
-                "SELECT id FROM series WHERE school = ? AND room = ? AND measurement = ? AND device = ? "
-                "AND role = ? AND metric = ?"
-            )
-            row = connection.execute(find, names).fetchone()
-            if row is None:
+            known = sqlite_reads.series_id(connection, school, of)
+            if known is None:
                 insert = "INSERT INTO series (school, room, measurement, device, role, metric) VALUES (?,?,?,?,?,?)"
-                row = (connection.execute(insert, names).lastrowid,)
-            known = self._ids[names] = int(row[0])
+                known = connection.execute(insert, names).lastrowid
+                assert known is not None
+            self._ids[names] = known
         return known
 
-    def latest(self, school: str, room: str, since_us: int = 0) -> list[Stored]:
-        with self._lock, _translated():
-            rows = self._opened().execute(_ROOM, (school, room, since_us)).fetchall()
-        return [
-            Stored(
-                Measurement(measurement), device, role, metric,
-                bool(value) if isinstance(value, int) else value, time, bool(simulated),
-            )
-            for measurement, device, role, metric, value, time, simulated in rows
-        ]  # fmt: skip
+    def latest(self, school: str, room: str | None = None, since_us: int = 0) -> list[Stored]:
+        return self._read(lambda connection: sqlite_reads.latest(connection, school, room, since_us))
+
+    def points(self, school: str, series: Series, span: Span, limit: int = 10_000) -> list[Sample]:
+        return self._read(lambda connection: sqlite_reads.points(connection, school, series, span, limit))
+
+    def windows(self, school: str, series: Series, span: Span, window_us: int) -> list[Window]:
+        whole = asked(span, window_us)
+        return self._read(lambda connection: sqlite_reads.windows(connection, school, series, whole, window_us))
+
+    def by_school(self, metric: str, span: Span) -> list[SchoolTotals]:
+        whole = span.widened(FIVE_MINUTES_US)
+        return self._read(lambda connection: sqlite_reads.by_school(connection, metric, whole))
 
     def count(self, school: str, room: str | None = None, since_us: int = 0) -> int:
-        asked = {"school": school, "room": room, "since": since_us, "hour": since_us // _HOUR_US}
-        with self._lock, _translated():
-            row: tuple[int] = self._opened().execute(_COUNT, asked).fetchone()
-        return row[0]
+        return self._read(lambda connection: sqlite_reads.count(connection, school, room, since_us))
 
-    def _opened(self) -> sqlite3.Connection:
-        if self._connection is None:
+    def _read(self, question: Callable[[sqlite3.Connection], _Answer]) -> _Answer:
+        """All of a question sees one moment of the file; writes go on meanwhile. Raises StoreUnavailable."""
+        with self._reading_lock, _translated():
+            connection = self._opened(self._reading)
+            connection.execute("BEGIN")
+            try:
+                return question(connection)
+            finally:
+                connection.execute("ROLLBACK")
+
+    def _opened(self, connection: sqlite3.Connection | None) -> sqlite3.Connection:
+        if connection is None:
             raise StoreUnavailable(f"{self._path} is not open")
-        return self._connection
+        return connection
 
 
-def _key(row: _Row) -> Any:
+def _key(row: _Row) -> tuple[object, ...]:
     return row[:3]
 
 

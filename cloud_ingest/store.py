@@ -1,13 +1,15 @@
 """What the centre asks of a store, whichever it is, and which store a URL means."""
 
 import re
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from classroom_profiles.capability import Value
-from classroom_profiles.telemetry import Measurement, Run
+from classroom_profiles.telemetry import Layout, Measurement, Run, Series
+from cloud_ingest.windows import Span, Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +18,8 @@ class Portion:
 
     school: str
     runs: Sequence[Run]
+    layout: Layout | None = None
+    """If they are all of one layout's series, each once and in its order: a store may keep what it prepared for it."""
 
     @property
     def points(self) -> int:
@@ -33,6 +37,27 @@ class Stored:
     value: Value
     time_us: int
     simulated: bool
+    room: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One point of a series that is known."""
+
+    time_us: int
+    value: Value
+    simulated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SchoolTotals:
+    """What one school has of one metric, over all rooms and devices."""
+
+    school: str
+    count: int
+    mean: float | None
+    """None for texts."""
+    last_seen_us: int
 
 
 class StoreUnavailable(Exception):
@@ -43,13 +68,20 @@ class WrongStore(ValueError):
     """The URL or what it points to can never work: a person has to correct it."""
 
 
-class Store(Protocol):
-    """A place for points. The same series and time again is the same point: writing twice changes nothing."""
+STORE_OPTION = (
+    "sqlite:///PATH, influx1://[user@]host:port/db, influx2+http(s)://host:port/org/bucket or victoria://host:port."
+)
+
+
+class Sink(Protocol):
+    """Takes points. The same series and time again is the same point: writing twice changes nothing."""
 
     writers: int
     """How many threads may `write` at a time."""
     points_per_write: int
     """How many points it likes in one write."""
+    durable_after_s: float
+    """Seconds after a successful write until it would survive a kill: nothing is acknowledged before."""
 
     def open(self, *, create: bool = True) -> None:
         """Make it ready, or make sure that it still is; with `create`, make what is missing.
@@ -60,22 +92,53 @@ class Store(Protocol):
     def close(self) -> None: ...
 
     def write(self, portions: Sequence[Portion]) -> list[int]:
-        """Store all of it durably; returns for each portion how many of its points the store will never take.
+        """Store all of it (see `durable_after_s`); returns for each portion how many of its points it will never take.
 
         Raises StoreUnavailable; part of it may then be stored.
         """
 
-    def latest(self, school: str, room: str, since_us: int = 0) -> list[Stored]:
-        """The last point of each series of a room, of those at or after `since_us`. Raises StoreUnavailable."""
+
+class Store(Sink, Protocol):
+    """A place for points that can be asked for them."""
+
+    def tend(self, now_us: int) -> bool:
+        """A short step of what nobody waits for, such as rollups; False if none is left for now.
+
+        The first write starts a thread that does it. Raises StoreUnavailable.
+        """
+
+    def latest(self, school: str, room: str | None = None, since_us: int = 0) -> list[Stored]:
+        """The last point of each series of a room, or of a whole school, of those at or after `since_us`.
+
+        In order of room, measurement, device, metric, role. Raises StoreUnavailable, as all that follow.
+        """
+
+    def points(self, school: str, series: Series, span: Span, limit: int = 10_000) -> list[Sample]:
+        """The points of one series in order of time, the first `limit` of them."""
+
+    def windows(self, school: str, series: Series, span: Span, window_us: int) -> list[Window]:
+        """One series by windows (widened to whole ones), in order of time; those without a point are left out.
+
+        Raises ValueError for a question that is none: see `windows.asked`.
+        """
+
+    def by_school(self, metric: str, span: Span) -> list[SchoolTotals]:
+        """Each school that has points of `metric`, over whole five minutes, in order of name. Raises ValueError."""
 
     def count(self, school: str, room: str | None = None, since_us: int = 0) -> int:
-        """How many distinct points a room, or a whole school, has. Raises StoreUnavailable."""
+        """How many distinct points a room, or a whole school, has."""
 
 
-def store_of(url: str) -> Store:
+def wall_us() -> int:
+    """Microseconds since 1970 UTC."""
+    return time.time_ns() // 1000
+
+
+def store_of(url: str, clock_us: Callable[[], int] = wall_us) -> Store:
     """The store at `url`, not opened yet.
 
-    `sqlite:///PATH`, `influx1://[user@]host[:port]/db`, `influx2+http(s)://host[:port]/org/bucket`.
+    `sqlite:///PATH[?raw_days=N…]`, `influx1://[user@]host[:port]/db`, `influx2+http(s)://host[:port]/org/bucket`,
+    `victoria://host[:port]`.
     Secrets come from LOPHOC_STORE_PASSWORD (1.x) and LOPHOC_STORE_TOKEN (2.x). Raises WrongStore.
     """
     parts = urlsplit(url)
@@ -86,25 +149,32 @@ def store_of(url: str) -> Store:
             path = unquote(parts.path[1:])
             if parts.netloc or not path:
                 raise WrongStore("write sqlite:///PATH, such as sqlite:///store.sqlite or sqlite:////var/lib/x.sqlite")
+            from cloud_ingest.sqlite_keeping import Keeping
             from cloud_ingest.sqlite_store import SqliteStore
 
-            return SqliteStore(path)
+            return SqliteStore(path, Keeping.of(parts.query), clock_us)
         case "influx1" | "influx1+http" | "influx1+https":
             (database,) = _names(parts, "influx1://host:8086/DATABASE", 1)
             from cloud_ingest.influx1_store import Influx1Store  # httpx is not loaded for the embedded store
 
-            return Influx1Store(_origin(parts), database, parts.username or "")
+            return Influx1Store(_origin(parts), database, parts.username or "", clock_us)
         case "influx2+http" | "influx2+https":
             org, bucket = _names(parts, "influx2+http://host:8086/ORG/BUCKET", 2)
             from cloud_ingest.influx2_store import Influx2Store
 
-            return Influx2Store(_origin(parts), org, bucket)
-    raise WrongStore(f"'{parts.scheme}' is no store known here: sqlite, influx1, influx2+http or influx2+https")
+            return Influx2Store(_origin(parts), org, bucket, clock_us)
+        case "victoria" | "victoria+http" | "victoria+https":
+            if not parts.hostname or parts.path.strip("/"):
+                raise WrongStore("write victoria://host:8428, or victoria+https://host:8428")
+            from cloud_ingest.victoria_store import VictoriaStore
+
+            return VictoriaStore(_origin(parts, 8428), clock_us)
+    raise WrongStore(f"'{parts.scheme}' is no store known here: sqlite, influx1, influx2+http(s) or victoria")
 
 
-def _origin(parts: SplitResult) -> str:
+def _origin(parts: SplitResult, usual_port: int = 8086) -> str:
     try:
-        port = parts.port or 8086
+        port = parts.port or usual_port
     except ValueError:
         raise WrongStore("the store's port is a number from 1 to 65535") from None
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname

@@ -35,12 +35,12 @@ class _Worker:
                 self.ready, self.waits = True, delays()
 
 
-def supervise(command: Sequence[str], workers: int, on_ready: Callable[[], None], poll_s: float = 0.2) -> int:
-    """Run `workers` processes until SIGTERM, SIGINT or SIGHUP (blocked by the caller); the exit code.
+def supervise(commands: Sequence[Sequence[str]], on_ready: Callable[[], None], poll_s: float = 0.2) -> int:
+    """Run a process for each command until SIGTERM, SIGINT or SIGHUP (blocked by the caller); the exit code.
 
     A worker that ends before it was ever ready has a wrong option, so all are stopped and its exit code is ours.
     """
-    team = [_Worker(command, delays()) for _ in range(workers)]
+    team = [_Worker(command, delays()) for command in commands]
     was_ready: set[int] = set()
     announced = False
     try:
@@ -61,7 +61,7 @@ def supervise(command: Sequence[str], workers: int, on_ready: Callable[[], None]
                     return code
                 _reap(worker)
                 worker.start_at = now + next(worker.waits)
-            if not announced and len(was_ready) == workers:
+            if not announced and len(was_ready) == len(team):
                 announced = True
                 on_ready()
             if signal.sigtimedwait(STOP_SIGNALS, poll_s) is not None:

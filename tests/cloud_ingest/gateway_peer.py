@@ -62,7 +62,7 @@ class Gateway:
                     self._answered.wait(0.1)
                 new, seen = self.acks[seen:], len(self.acks)
             for ack in new:
-                if waiting.pop(ack.batch, None) is not None:
+                if not ack.busy and waiting.pop(ack.batch, None) is not None:
                     found[ack.batch] = ack
         return found
 

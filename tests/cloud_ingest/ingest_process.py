@@ -20,7 +20,7 @@ class IngestProcess:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "cloud_ingest", "ingest", *arguments],
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors,
-                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+                env={**os.environ, "PYTHONUNBUFFERED": "1", "XDG_STATE_HOME": str(log.parent / "state")},
             )  # fmt: skip
         self._line = b""
         self._reader = threading.Thread(target=self._read)

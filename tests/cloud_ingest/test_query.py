@@ -9,8 +9,8 @@ from click.testing import CliRunner, Result
 
 from classroom_profiles.capability import Value
 from classroom_profiles.telemetry import Measurement, Run, Series
-from cloud_ingest.cli import query
 from cloud_ingest.query import seconds, table, unit
+from cloud_ingest.query_cli import query
 from cloud_ingest.sqlite_store import SqliteStore
 from cloud_ingest.store import Portion, Stored
 from tests.cloud_ingest.victoria import victoria_metrics
@@ -140,5 +140,5 @@ def test_a_unit_is_the_end_of_a_name(metric: str, expected: str) -> None:
     [(0, "0 s"), (119, "119 s"), (600, "10 min"), (86_400, "24 h"), (864_000, "10 d"), (-5, "future")],
 )
 def test_an_age_has_one_unit(age_s: int, expected: str) -> None:
-    stored = Stored(Measurement.READING, "co2", "air", "co2_ppm", 1.0, NOW - age_s * 1_000_000, False)
+    stored = Stored(Measurement.READING, "co2", "air", "co2_ppm", 1.0, NOW - age_s * 1_000_000, False, "a101")
     assert expected in table([stored], NOW)[1]

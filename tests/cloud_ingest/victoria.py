@@ -13,7 +13,7 @@ import pytest
 
 
 @contextmanager
-def victoria_metrics(directory: Path) -> Iterator[str]:
+def victoria_metrics(directory: Path, dedup: str = "1ms", retention: str = "100y") -> Iterator[str]:
     """`host:port`. Skips the test where the package `victoria-metrics` is not installed."""
     program = shutil.which("victoria-metrics")
     if program is None:
@@ -25,7 +25,7 @@ def victoria_metrics(directory: Path) -> Iterator[str]:
         process = subprocess.Popen(
             [
                 program, f"-httpListenAddr={address}", f"-storageDataPath={directory / 'victoria'}",
-                "-dedup.minScrapeInterval=1ms", "-search.latencyOffset=0s", "-retentionPeriod=100y",
+                f"-dedup.minScrapeInterval={dedup}", "-search.latencyOffset=0s", f"-retentionPeriod={retention}",
             ],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log,
         )  # fmt: skip
