@@ -7,6 +7,7 @@ here, too, so that tests that run side by side never meet.
 
 import os
 import signal
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
@@ -52,6 +53,14 @@ class Node:
 
     def is_up(self) -> bool:
         return listens(self.amqp_port) and listens(self.mqtt_port)
+
+    def wait_for_queues(self, timeout_s: float = 15.0) -> None:
+        """Until they would survive `kill`: RabbitMQ 3.10 writes down a second later which log is which queue's."""
+        quorum = self.directory / "mnesia" / self.name / "quorum" / self.name
+        until = time.monotonic() + timeout_s
+        while not all(log.name.encode() in (quorum / "names.dets").read_bytes() for log in quorum.glob("2F_*")):
+            assert time.monotonic() < until, f"{self.name} does not write down its queues"
+            time.sleep(0.05)
 
     def kill(self) -> None:
         """As a power cut would."""
