@@ -7,6 +7,8 @@ here, too, so that tests that run side by side never meet.
 
 import os
 import signal
+import socket
+import subprocess
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +19,10 @@ from tests.servers import Server, free_port, listens, program
 _LOOPBACK = "-kernel inet_dist_use_interface {127,0,0,1}"
 # Three virtual machines on two cores: none may spin while it waits, nor bind its threads to a core.
 _SHARED_MACHINE = "+S 2:2 +SDio 2 +sbwt none +sbwtdcpu none +sbwtdio none +stbt u"
+# MQTT 3.1.1, a clean session of the client "probe", and that it is accepted.
+_CONNECT = b"\x10\x11\x00\x04MQTT\x04\x02\x00\x0a\x00\x05probe"
+_CONNACK = b"\x20\x02\x00\x00"
+_PROGRAMS = "/usr/lib/rabbitmq/bin"
 USER = "guest"
 PASSWORD = "guest"
 
@@ -36,10 +42,11 @@ class Node:
         (self.directory / "enabled_plugins").write_text("[rabbitmq_mqtt].\n")
         (self.directory / "advanced.config").write_text("[].\n")
         (self.directory / "rabbitmq.conf").write_text(self._configuration(cluster))
+        self._env = self._environment(epmd_port)
         self._server = Server(
-            [program("rabbitmq-server", "/usr/lib/rabbitmq/bin")],
+            [program("rabbitmq-server", _PROGRAMS)],
             self.directory / "out.log",
-            env=self._environment(epmd_port),
+            env=self._env,
             ready_s=90.0,
             group=True,
         )
@@ -52,7 +59,8 @@ class Node:
         self._server.wait(self.is_up)
 
     def is_up(self) -> bool:
-        return listens(self.amqp_port) and listens(self.mqtt_port)
+        """A port that listens is not enough: the plugin turns clients away until the cluster agrees on their names."""
+        return listens(self.amqp_port) and _takes_mqtt(self.mqtt_port)
 
     def wait_for_queues(self, timeout_s: float = 15.0) -> None:
         """Until they would survive `kill`: RabbitMQ 3.10 writes down a second later which log is which queue's."""
@@ -61,6 +69,11 @@ class Node:
         while not all(log.name.encode() in (quorum / "names.dets").read_bytes() for log in quorum.glob("2F_*")):
             assert time.monotonic() < until, f"{self.name} does not write down its queues"
             time.sleep(0.05)
+
+    def control(self, *command: str) -> str:
+        """What `rabbitmqctl` says. It takes seconds, and most of a core."""
+        ctl = [program("rabbitmqctl", _PROGRAMS), "--quiet", *command]
+        return subprocess.run(ctl, env=self._env, capture_output=True, text=True, timeout=60.0, check=True).stdout
 
     def kill(self) -> None:
         """As a power cut would."""
@@ -106,6 +119,15 @@ class Node:
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(here / "enabled_plugins"),
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": f"{_LOOPBACK} {_SHARED_MACHINE}",
         }
+
+
+def _takes_mqtt(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=5.0) as client:
+            client.sendall(_CONNECT)
+            return client.recv(4) == _CONNACK
+    except OSError:
+        return False
 
 
 class RabbitMQ:
