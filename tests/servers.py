@@ -135,6 +135,10 @@ class Server:
             assert time.monotonic() < until, f"{self._command[0]} is not ready after {self._ready_s:.0f} s: {said}"
             time.sleep(0.02)
 
+    def kill(self) -> None:
+        """As a power cut would."""
+        self.stop(signal.SIGKILL)
+
     def stop(self, number: signal.Signals) -> None:
         """Idempotent. Asked again and again: Mosquitto forgets a signal that comes just after it began to listen."""
         if self._process is None:

@@ -15,11 +15,12 @@ from types import TracebackType
 class IngestProcess:
     """One running `lophoc ingest`."""
 
-    def __init__(self, log: Path, *arguments: str) -> None:
+    def __init__(self, log: Path, *arguments: str, within: tuple[str, ...] = ()) -> None:
+        """`within`: what to put before the command."""
         self.log = log
         with log.open("ab") as errors:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "cloud_ingest", "ingest", *arguments],
+                [*within, sys.executable, "-m", "cloud_ingest", "ingest", *arguments],
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors,
                 env={**os.environ, "PYTHONUNBUFFERED": "1", "XDG_STATE_HOME": str(log.parent / "state")},
             )  # fmt: skip
