@@ -51,6 +51,10 @@ class Node:
             group=True,
         )
 
+    @property
+    def pid(self) -> int:
+        return self._server.pid
+
     def start(self, wait: bool = True) -> None:
         self._server.start(self.is_up if wait else lambda: True)
 

@@ -117,6 +117,11 @@ class Server:
         self._command, self._log, self._env, self._ready_s, self._group = command, log, env, ready_s, group
         self._process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None, "it was not started"
+        return self._process.pid
+
     def start(self, ready: Callable[[], bool]) -> None:
         assert self._process is None, "it runs already"
         with self._log.open("ab") as out:

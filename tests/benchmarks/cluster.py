@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 
 from classroom_profiles.topics import Address
 from cloud_ingest.amqp_place import QUEUE
@@ -39,6 +40,9 @@ from tests.servers import free_port
 _POLL_S = 0.05
 _DRAIN_S = 40.0
 _JOURNALS = 2
+_POINTS = 5
+_POINTS_PER_BATCH = 20 * _POINTS
+"""The city's rooms have 20 series."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,9 @@ class Figures:
     journal_points: int
     sent_again: int
     start_s: float
+    broker_ms_per_batch: float
+    """Processor time of all nodes, and of all workers below; a node that was killed is counted from its new start."""
+    worker_ms_per_batch: float
 
 
 async def run(
@@ -70,6 +77,7 @@ async def run(
         rabbit = await asyncio.to_thread(running.enter_context, RabbitMQ(directory, nodes))
         os.environ["LOPHOC_BROKER_PASSWORD"] = PASSWORD
         ports = [free_port() for _ in range(workers)]
+        team: list[int] = []
         for port in ports:
             ingest = running.enter_context(
                 IngestProcess(
@@ -86,6 +94,7 @@ async def run(
                 )
             )
             await asyncio.to_thread(ingest.wait_ready, 40.0)
+            team.append(ingest.process.pid)
         leader, replicas = await asyncio.to_thread(_leader, rabbit)
         start_s = time.monotonic() - begun
         async with AsyncExitStack() as also:
@@ -97,6 +106,7 @@ async def run(
             ]
             city = await _city(port, seconds, window, also)
             begun = time.monotonic()
+            before = _cpu_s([node.pid for node in rabbit.nodes]), _cpu_s(team)
             made = asyncio.create_task(_write(journals, seconds))
             if kill:
                 await asyncio.sleep(seconds / 3)
@@ -105,7 +115,9 @@ async def run(
                 await asyncio.to_thread(leader.start)
             report, journal_points = await city, await made
             took = time.monotonic() - begun
+            after = _cpu_s([node.pid for node in rabbit.nodes]), _cpu_s(team)
         points = report["acked_points"] + journal_points
+        batches = report["acked_points"] / _POINTS_PER_BATCH  # the two journals' few batches count as nothing
         stored = await asyncio.to_thread(stored_points, store)
     return Figures(
         points=points,
@@ -121,7 +133,19 @@ async def run(
         journal_points=journal_points,
         sent_again=report["sent_again"],
         start_s=round(start_s, 1),
+        broker_ms_per_batch=round(_spent_s(before[0], after[0]) * 1000 / batches, 2),
+        worker_ms_per_batch=round(_spent_s(before[1], after[1]) * 1000 / batches, 2),
     )
+
+
+def _cpu_s(pids: list[int]) -> dict[int, float]:
+    """Processor time so far, of each."""
+    times = {pid: psutil.Process(pid).cpu_times() for pid in pids}
+    return {pid: spent.user + spent.system for pid, spent in times.items()}
+
+
+def _spent_s(before: dict[int, float], after: dict[int, float]) -> float:
+    return sum(spent - before.get(pid, 0.0) for pid, spent in after.items())
 
 
 def _leader(rabbit: RabbitMQ) -> tuple[Node, int]:
@@ -135,7 +159,7 @@ def _leader(rabbit: RabbitMQ) -> tuple[Node, int]:
 async def _city(port: int, seconds: float, window: int, also: AsyncExitStack) -> asyncio.Task[dict[str, Any]]:
     """The light gateways, connected; the task ends with their own report."""
     command = [sys.executable, "-m", "lophoc", "sim", "city", "--broker", f"mqtt://127.0.0.1:{port}"]
-    options = ["--schools", "12", "--rooms", "10", "--period", "0", "--points", "5", "--connections", "6"]
+    options = ["--schools", "12", "--rooms", "10", "--period", "0", "--points", str(_POINTS), "--connections", "6"]
     length = ["--seconds", str(seconds), "--window", str(window), "--drain", str(_DRAIN_S)]
     process = await asyncio.create_subprocess_exec(*command, *options, *length, stdout=subprocess.PIPE)
     also.push_async_callback(_end, process)
