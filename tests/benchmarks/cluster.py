@@ -1,6 +1,7 @@
 """A RabbitMQ cluster that loses a node under load: everything is stored, once, and how long nothing was.
 
-    python -m tests.benchmarks.cluster [--seconds S] [--nodes N] [--workers N] [--window N] [--no-kill]
+    python -m tests.benchmarks.cluster [--seconds S] [--nodes N] [--workers N] [--window N] [--points N]
+        [--no-kill]
 
 Three nodes on this machine hold one quorum queue, a copy each. Gateways speak MQTT to a load balancer in front of
 them: `lophoc sim city` (the real wire format, as fast as answers come) and two real ones with journal and uplink. After
@@ -40,9 +41,8 @@ from tests.servers import free_port
 _POLL_S = 0.05
 _DRAIN_S = 40.0
 _JOURNALS = 2
-_POINTS = 5
-_POINTS_PER_BATCH = 20 * _POINTS
-"""The city's rooms have 20 series."""
+_SERIES = 20
+"""Of each of the city's rooms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,13 @@ class Figures:
 
 
 async def run(
-    directory: Path, seconds: float, nodes: int = 3, workers: int = 2, window: int = 200, kill: bool = True
+    directory: Path,
+    seconds: float,
+    nodes: int = 3,
+    workers: int = 2,
+    window: int = 200,
+    points_per_series: int = 5,
+    kill: bool = True,
 ) -> Figures:
     """All of it, in `directory`."""
     store = directory / "store.sqlite"
@@ -104,7 +110,7 @@ async def run(
                 await also.enter_async_context(_gateway(directory, number, f"mqtt://127.0.0.1:{port}"))
                 for number in range(_JOURNALS)
             ]
-            city = await _city(port, seconds, window, also)
+            city = await _city(port, seconds, window, points_per_series, also)
             begun = time.monotonic()
             before = _cpu_s([node.pid for node in rabbit.nodes]), _cpu_s(team)
             made = asyncio.create_task(_write(journals, seconds))
@@ -117,7 +123,9 @@ async def run(
             took = time.monotonic() - begun
             after = _cpu_s([node.pid for node in rabbit.nodes]), _cpu_s(team)
         points = report["acked_points"] + journal_points
-        batches = report["acked_points"] / _POINTS_PER_BATCH  # the two journals' few batches count as nothing
+        batches = report["acked_points"] / (
+            _SERIES * points_per_series
+        )  # the two journals' few batches count as nothing
         stored = await asyncio.to_thread(stored_points, store)
     return Figures(
         points=points,
@@ -156,10 +164,23 @@ def _leader(rabbit: RabbitMQ) -> tuple[Node, int]:
     return leader, len(queue["members"])
 
 
-async def _city(port: int, seconds: float, window: int, also: AsyncExitStack) -> asyncio.Task[dict[str, Any]]:
+async def _city(
+    port: int, seconds: float, window: int, points_per_series: int, also: AsyncExitStack
+) -> asyncio.Task[dict[str, Any]]:
     """The light gateways, connected; the task ends with their own report."""
     command = [sys.executable, "-m", "lophoc", "sim", "city", "--broker", f"mqtt://127.0.0.1:{port}"]
-    options = ["--schools", "12", "--rooms", "10", "--period", "0", "--points", str(_POINTS), "--connections", "6"]
+    options = [
+        "--schools",
+        "12",
+        "--rooms",
+        "10",
+        "--period",
+        "0",
+        "--points",
+        str(points_per_series),
+        "--connections",
+        "6",
+    ]
     length = ["--seconds", str(seconds), "--window", str(window), "--drain", str(_DRAIN_S)]
     process = await asyncio.create_subprocess_exec(*command, *options, *length, stdout=subprocess.PIPE)
     also.push_async_callback(_end, process)
@@ -254,11 +275,14 @@ def main() -> None:
     parser.add_argument("--nodes", type=int, default=3)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--window", type=int, default=200, help="batches under way")
+    parser.add_argument("--points", type=int, default=5, help="of each of a room's 20 series in a batch")
     parser.add_argument("--no-kill", action="store_true", help="the same, but nothing dies")
     options = parser.parse_args()
-    window, kill = options.window, not options.no_kill
+    window, points, kill = options.window, options.points, not options.no_kill
     with tempfile.TemporaryDirectory(prefix="lophoc-cluster-") as directory:
-        figures = asyncio.run(run(Path(directory), options.seconds, options.nodes, options.workers, window, kill))
+        figures = asyncio.run(
+            run(Path(directory), options.seconds, options.nodes, options.workers, window, points, kill)
+        )
     print(json.dumps(asdict(figures)))
     raise SystemExit(1 if figures.lost or figures.duplicates else 0)
 
