@@ -13,6 +13,7 @@ import ssl
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 from urllib.parse import unquote, urlsplit
 
 from cloud_ingest import mqtt_wire
@@ -45,12 +46,19 @@ class Broker:
     user: str = ""
     password: str = field(default="", repr=False)
 
+    redelivers: ClassVar[bool] = False
+    """What a worker has not acknowledged when it dies is lost with the broker, and comes again from its gateway."""
+
+    @property
+    def where(self) -> str:
+        return f"{self.host}:{self.port}"
+
     @classmethod
     def of(cls, url: str) -> "Broker":
         """`mqtt[s]://[user@]host[:port]`; the password comes from LOPHOC_BROKER_PASSWORD. Raises WrongBroker."""
         parts = urlsplit(url)
         if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname or parts.path.strip("/"):
-            raise WrongBroker("write the broker as mqtt://host:1883 or mqtts://user@host:8883")
+            raise WrongBroker("write the broker as mqtt://host:1883, mqtts://user@host:8883 or amqp://user@host:5672")
         if parts.password is not None:
             raise WrongBroker("a password does not belong in the broker's URL: put it in LOPHOC_BROKER_PASSWORD")
         tls = parts.scheme == "mqtts"

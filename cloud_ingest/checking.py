@@ -14,8 +14,9 @@ from cloud_ingest.store import Portion
 
 EARLIEST_US = 1_577_836_800_000_000
 """2020-01-01, before this project: a clock that shows less was never set."""
-AHEAD_S = 3600.0
-"""How far in the future a point may be: a wrong clock would stay the newest reading of its room until then."""
+AHEAD_S = 366 * 86_400.0
+"""How far in the future a point may be. A year, since a refusal would be for good: a gateway whose clock ran ahead and
+was put back goes on just after its latest time, so that the series it spoiled would be refused until that time came."""
 
 
 @dataclass(frozen=True, slots=True)

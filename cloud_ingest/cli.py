@@ -11,8 +11,9 @@ from pathlib import Path
 
 import click
 
-from cloud_ingest.broker_link import Broker, WrongBroker
+from cloud_ingest.broker_link import WrongBroker
 from cloud_ingest.checking import AHEAD_S
+from cloud_ingest.link import AnyBroker, broker_of
 from cloud_ingest.quarantine import Quarantine
 from cloud_ingest.receiver import Receiver
 from cloud_ingest.registry import Registry, RegistryUnavailable, beside
@@ -26,11 +27,13 @@ _log = logging.getLogger("lophoc.ingest")
 
 
 @click.command()
-@click.option("--broker", required=True, help="mqtt://host:port or mqtts://user@host:port.")
+@click.option(
+    "--broker", required=True, help="mqtt[s]://[user@]host:port, or RabbitMQ: amqp[s]://user@host:port,host:port."
+)
 @click.option("--store", "store_url", required=True, help=STORE_OPTION)
 @click.option(
     "--workers", type=click.IntRange(1, 64), default=1, show_default=True,
-    help="Processes that share the work; the broker has to know MQTT 5's shared subscriptions.",
+    help="Processes that share the work, by MQTT 5's shared subscriptions or RabbitMQ's queue.",
 )  # fmt: skip
 @click.option(
     "--data", "folder", type=click.Path(file_okay=False, path_type=Path), default=None, envvar="LOPHOC_INGEST_DATA",
@@ -38,7 +41,7 @@ _log = logging.getLogger("lophoc.ingest")
     "[default: a folder of this broker and store in $XDG_STATE_HOME/lophoc]",
 )  # fmt: skip
 @click.option(
-    "--ahead", "ahead_s", type=click.FloatRange(0), default=AHEAD_S, show_default=True, metavar="SECONDS",
+    "--ahead", "ahead_s", type=click.FloatRange(0), default=AHEAD_S, show_default="366 days", metavar="SECONDS",
     help="How far a point may be ahead of this machine's clock before it is refused.",
 )  # fmt: skip
 @click.option(
@@ -64,7 +67,7 @@ def ingest(
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
-        where, store = Broker.of(broker), store_of(store_url)
+        where, store = broker_of(broker), store_of(store_url)
     except (WrongBroker, WrongStore) as wrong:
         raise click.UsageError(str(wrong)) from wrong
     folder = folder or _state_of(broker, store_url)
@@ -139,7 +142,7 @@ def _serve_metrics(open_things: ExitStack, receiver: Receiver, host: str, port: 
     _log.info("metrics on http://%s:%d/metrics", host, serves)
 
 
-def _receive(broker: Broker, receiver: Receiver, is_worker: bool) -> int:
+def _receive(broker: AnyBroker, receiver: Receiver, is_worker: bool) -> int:
     """Until a signal; the exit code."""
     parent = os.getppid()
     receiver.start()
@@ -150,7 +153,7 @@ def _receive(broker: Broker, receiver: Receiver, is_worker: bool) -> int:
         while not receiver.failed.is_set():
             if not announced and receiver.wait_ready(0.05):
                 announced = True
-                click.echo(f"ready {broker.host}:{broker.port}")
+                click.echo(f"ready {broker.where}")
                 sys.stdout.flush()
             if signal.sigtimedwait(STOP_SIGNALS, 0.5 if announced else 0.0) is not None:
                 break

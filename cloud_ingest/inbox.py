@@ -44,7 +44,12 @@ class Inbox:
     A broker that goes on all the same fills it up to half as much again; what comes then is let go.
     """
 
-    def __init__(self, messages: int = MESSAGES, size: int = BYTES, held_back: int = HELD_BACK) -> None:
+    def __init__(
+        self, messages: int = MESSAGES, size: int = BYTES, held_back: int = HELD_BACK, *, answer_first: bool = False
+    ) -> None:
+        """`answer_first`: a broker's acknowledgement is owed until our own answer is out, whatever room there is."""
+        self._answer_first = answer_first
+        self._unanswered: dict[Name, list[Message]] = {}
         self._messages = messages
         self._size = size
         self._held_back = held_back
@@ -72,7 +77,8 @@ class Inbox:
                     self._unwritten += 1
                     self._waiting.append(message)
                 if message.mid:
-                    self._owed.append(message)
+                    waits = self._answer_first and name in self._held
+                    (self._unanswered.setdefault(name, []) if waits else self._owed).append(message)
             self._changed.notify(len(messages))
         return copies, let_go
 
@@ -94,19 +100,27 @@ class Inbox:
 
     def done(self, names: Iterable[Name]) -> None:
         """They were answered: from now on their bytes are new again."""
+        names = list(names)
         with self._changed:
             self._held.difference_update(names)
+            if self._answer_first:
+                for name in names:
+                    self._owed += self._unanswered.pop(name, ())
 
     def give_up(self, messages: Iterable[Message]) -> None:
-        """They are neither written nor answered: their gateways send them again."""
+        """They are neither written nor answered: their gateways send them again, or a broker that redelivers does."""
         messages = list(messages)
+        if self._closed:
+            with self._changed:
+                for message in messages:
+                    self._unanswered.pop(message.name, None)
         self.written(messages)
         self.done([message.name for message in messages])
 
     def payable(self) -> dict[int, list[int]]:
-        """MQTT's acknowledgements that are due now, by connection: none while it is crowded."""
+        """The broker's acknowledgements that are due now, by connection: none while it is crowded."""
         with self._changed:
-            if not self._owed or self._is_crowded():
+            if not self._owed or (self._is_crowded() and not self._answer_first):
                 return {}
             owed, self._owed = self._owed, []
         due: dict[int, list[int]] = {}

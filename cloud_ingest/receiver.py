@@ -3,9 +3,9 @@
     broker --up--> inbox --decode, check--> one large write --confirmed, durable--> our ack
 
 MQTT's own acknowledgement says only that there is room for more: it is what slows a broker down while a store is
-away. Batches come in on one connection and acks go out on another, since a client that does both on one connection
-waits for delayed TCP acknowledgements. `Sink.writers` threads write, so that one formats while another's write is
-away.
+away. RabbitMQ, which gives what one worker left unacknowledged to another, is acknowledged after our ack. Batches
+come in on one connection and acks go out on another, since a client that does both on one connection waits for
+delayed TCP acknowledgements. `Sink.writers` threads write, so that one formats while another's write is away.
 """
 
 import logging
@@ -14,12 +14,12 @@ import time
 from collections.abc import Callable, Sequence
 
 from classroom_profiles.telemetry import Layouts, digest
-from classroom_profiles.topics import EVERY_STATUS, EVERY_UP, Address
-from cloud_ingest.broker_link import Broker, BrokerLink
+from classroom_profiles.topics import Address
 from cloud_ingest.checking import AHEAD_S
 from cloud_ingest.counts import Counts
 from cloud_ingest.inbox import Inbox, Message
-from cloud_ingest.mqtt_wire import Delivery, Version
+from cloud_ingest.link import AnyBroker, links
+from cloud_ingest.mqtt_wire import Delivery
 from cloud_ingest.quarantine import Quarantine
 from cloud_ingest.store import Portion, Sink
 from cloud_ingest.suspects import Suspects
@@ -39,7 +39,7 @@ class Receiver:
 
     def __init__(
         self,
-        broker: Broker,
+        broker: AnyBroker,
         store: Sink,
         quarantine: Quarantine,
         suspects: Suspects,
@@ -59,16 +59,12 @@ class Receiver:
         """When each gateway was last heard of, seconds since 1970."""
         self.failure: BaseException | None = None
         self.failed = threading.Event()
-        self.inbox = Inbox() if inbox is None else inbox
+        self.inbox = Inbox(answer_first=broker.redelivers) if inbox is None else inbox
         self._on_status = on_status
         self._senders: dict[bytes, tuple[Address, bool]] = {}
-        # Shared subscriptions are MQTT 5; retained messages never come by one (5.0, section 4.8.2).
-        version = Version.V5 if share else Version.V311
-        up = f"$share/{share}/{EVERY_UP}" if share else EVERY_UP
-        self._receive = BrokerLink(
-            broker, "up", version, [(up, 1), (EVERY_STATUS, 0)], self._received, self._fail
-        )  # fmt: skip
-        self._answer = BrokerLink(broker, "acks", version, on_failure=self._fail)
+        self._receive, self._answer = links(
+            broker, share, self._received, self._fail, held_back=store.durable_after_s > 0
+        )
         self._answers = Answers(store, self.inbox, self._answer, self.counts, self._let_more_come)
         self._stopping = threading.Event()
         layouts = Layouts()

@@ -8,12 +8,12 @@ from collections.abc import Callable, Sequence
 from classroom_profiles.telemetry import Ack, Layouts, NeedLayout, Unreadable, encode_ack
 from classroom_profiles.topics import Address
 from cloud_ingest.backoff import delays
-from cloud_ingest.broker_link import BrokerLink
 from cloud_ingest.checking import Checked, check
 from cloud_ingest.counts import Counts
 from cloud_ingest.era import era_of
 from cloud_ingest.hold_back import HoldBack
 from cloud_ingest.inbox import Inbox, Message
+from cloud_ingest.link import Link
 from cloud_ingest.quarantine import Quarantine
 from cloud_ingest.store import Portion, Sink, StoreUnavailable, WrongStore
 from cloud_ingest.suspects import InHand, Suspects
@@ -37,7 +37,7 @@ def slow_down_s(fill: float) -> float:
 class Answers:
     """Acks on their way out: at once, or when the store's promise holds."""
 
-    def __init__(self, store: Sink, inbox: Inbox, link: BrokerLink, counts: Counts, freed: Callable[[], None]) -> None:
+    def __init__(self, store: Sink, inbox: Inbox, link: Link, counts: Counts, freed: Callable[[], None]) -> None:
         """`freed` is called after each: there may be room for more now."""
         self._inbox = inbox
         self._link = link

@@ -140,7 +140,9 @@ class Uplink:
 
     async def _greet(self, client: aiomqtt.Client) -> None:
         """Acks can be heard before anything is sent; then the centre may know that we are there."""
-        granted = await client.subscribe(self._address.topic("ack"), qos=1)
+        # QoS 0: a lost ack is asked for again, and RabbitMQ ties a subscription of QoS 1 to the node it was made at, so
+        # that after that node's death no other would let us in.
+        granted = await client.subscribe(self._address.topic("ack"), qos=0)
         if any(qos == _REFUSED_QOS for qos in granted):
             raise aiomqtt.MqttError("the broker does not let us hear the centre's acks")
         await client.publish(self._address.topic("status"), self.status("online"), qos=1, retain=True)

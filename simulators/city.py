@@ -280,7 +280,7 @@ class City:
 
         def connected(*_: Any) -> None:
             for school in schools:
-                client.subscribe(f"{ROOT}/school-{school:04}/+/ack", qos=1)
+                client.subscribe(f"{ROOT}/school-{school:04}/+/ack", qos=0)  # as the gateways do
 
         def is_subscribed(*_: Any) -> None:
             self._up.add(number)

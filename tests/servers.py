@@ -28,10 +28,10 @@ class Mosquitto:
         config.write_text(
             f"listener {self.port} 127.0.0.1\nallow_anonymous true\nset_tcp_nodelay true\npersistence false\n"
         )
-        self._server = _Server([_program("mosquitto"), "-c", str(config)], config.with_suffix(".log"))
+        self._server = Server([program("mosquitto"), "-c", str(config)], config.with_suffix(".log"))
 
     def start(self) -> None:
-        self._server.start(lambda: _listens(self.port))
+        self._server.start(lambda: listens(self.port))
 
     def stop(self) -> None:
         self._server.stop(signal.SIGTERM)
@@ -70,7 +70,7 @@ bind-address = "{self.address}"
 log-enabled = false
 """
         )
-        self._server = _Server([_program("influxd"), "-config", str(config)], directory / "influxd.log")
+        self._server = Server([program("influxd"), "-config", str(config)], directory / "influxd.log")
 
     def start(self) -> None:
         self._server.start(self._answers)
@@ -103,21 +103,46 @@ def free_port() -> int:
         return port
 
 
-class _Server:
-    def __init__(self, command: list[str], log: Path) -> None:
-        self._command, self._log = command, log
+class Server:
+    """One child process with a log; in a process `group` of its own if it starts others."""
+
+    def __init__(
+        self,
+        command: list[str],
+        log: Path,
+        env: dict[str, str] | None = None,
+        ready_s: float = _READY_S,
+        group: bool = False,
+    ) -> None:
+        self._command, self._log, self._env, self._ready_s, self._group = command, log, env, ready_s, group
         self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None, "it was not started"
+        return self._process.pid
 
     def start(self, ready: Callable[[], bool]) -> None:
         assert self._process is None, "it runs already"
         with self._log.open("ab") as out:
-            self._process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
-        until = time.monotonic() + _READY_S
+            self._process = subprocess.Popen(
+                self._command, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+                env=self._env, start_new_session=self._group,
+            )  # fmt: skip
+        self.wait(ready)
+
+    def wait(self, ready: Callable[[], bool]) -> None:
+        assert self._process is not None, "it was not started"
+        until = time.monotonic() + self._ready_s
         while not ready():
             said = self._log.read_text(errors="replace")[-2000:]
             assert self._process.poll() is None, f"{self._command[0]} stopped: {said}"
-            assert time.monotonic() < until, f"{self._command[0]} is not ready after {_READY_S:.0f} s: {said}"
+            assert time.monotonic() < until, f"{self._command[0]} is not ready after {self._ready_s:.0f} s: {said}"
             time.sleep(0.02)
+
+    def kill(self) -> None:
+        """As a power cut would."""
+        self.stop(signal.SIGKILL)
 
     def stop(self, number: signal.Signals) -> None:
         """Idempotent. Asked again and again: Mosquitto forgets a signal that comes just after it began to listen."""
@@ -125,7 +150,10 @@ class _Server:
             return
         until = time.monotonic() + _STOPPED_S
         while True:
-            self._process.send_signal(number)
+            if self._group and self._process.poll() is None:
+                os.killpg(self._process.pid, number)
+            else:
+                self._process.send_signal(number)
             try:
                 self._process.wait(1.0)
                 break
@@ -134,15 +162,15 @@ class _Server:
         self._process = None
 
 
-def _program(name: str) -> str:
+def program(name: str, path: str = _PATH) -> str:
     """Skips the test where it is not installed."""
-    found = shutil.which(name, path=_PATH)
+    found = shutil.which(name, path=path)
     if found is None:
         pytest.skip(f"{name} is not installed: scripts/setup installs it")
     return found
 
 
-def _listens(port: int) -> bool:
+def listens(port: int) -> bool:
     try:
         socket.create_connection(("127.0.0.1", port), timeout=1.0).close()
     except OSError:

@@ -71,6 +71,12 @@ class Gateway:
         with self._answered:
             assert self._answered.wait_for(lambda: len(self.acks) >= count, timeout_s), f"{len(self.acks)} acks"
 
+    def wait_answers_to(self, digests: set[str], timeout_s: float = 30.0) -> None:
+        """Until each of them is answered."""
+        with self._answered:
+            answered = lambda: digests <= {ack.batch for ack in self.acks}  # noqa: E731 - read again at each answer
+            assert self._answered.wait_for(answered, timeout_s), "some have no answer"
+
     def _answer(self, _: Client, __: Any, message: MQTTMessage) -> None:
         with self._answered:
             self.acks.append(decode_ack(bytes(message.payload)))

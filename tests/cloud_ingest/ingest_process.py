@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,11 +15,12 @@ from types import TracebackType
 class IngestProcess:
     """One running `lophoc ingest`."""
 
-    def __init__(self, log: Path, *arguments: str) -> None:
+    def __init__(self, log: Path, *arguments: str, within: tuple[str, ...] = ()) -> None:
+        """`within`: what to put before the command."""
         self.log = log
         with log.open("ab") as errors:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "cloud_ingest", "ingest", *arguments],
+                [*within, sys.executable, "-m", "cloud_ingest", "ingest", *arguments],
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors,
                 env={**os.environ, "PYTHONUNBUFFERED": "1", "XDG_STATE_HOME": str(log.parent / "state")},
             )  # fmt: skip
@@ -43,6 +45,14 @@ class IngestProcess:
 
     def said(self) -> str:
         return self.log.read_text(encoding="utf-8", errors="replace")
+
+    def wait_for(self, text: str, timeout_s: float = 20.0) -> None:
+        """Until it has said `text` on standard error."""
+        until = time.monotonic() + timeout_s
+        while text not in self.said():
+            assert time.monotonic() < until, f"it never said {text!r}: {self.said()}"
+            assert self.process.poll() is None, f"it ended: {self.said()}"
+            time.sleep(0.05)
 
     def close(self) -> None:
         if self.process.poll() is None:
