@@ -206,7 +206,9 @@ class Writer:
         request, file = self._desk.look(), self._file
         if request is None or file is None:
             return
-        last = self.newest if request.until is None else min(self.newest, request.until)
+        last = self.newest if request.until is None else request.until
+        if last > self.newest:
+            return  # some of it waits for the time
         parcels: list[Parcel] = []
         while last > request.after:
             parcels, damaged = file.between(request.after, last, request.most)

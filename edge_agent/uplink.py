@@ -176,9 +176,9 @@ class Uplink:
             await self._keep_quiet()  # before it takes one: what comes meanwhile goes first
             sent = _Sent(await self._feed.next())
             self._lanes.append(sent)
+            await self._keep_quiet()  # it may have waited long for one
             waits = delays(self._answer_s, 4 * self._answer_s)
             while not sent.answered:
-                await self._keep_quiet()
                 sent.news.clear()
                 await client.publish(self._address.topic("up"), self._bytes(sent), qos=1)
                 try:
@@ -186,6 +186,8 @@ class Uplink:
                         await sent.news.wait()
                 except TimeoutError:
                     self._hush(True)
+                if not sent.answered:
+                    await self._keep_quiet()
 
     async def _keep_quiet(self) -> None:
         """For as long as the centre has asked us to."""
