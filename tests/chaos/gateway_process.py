@@ -1,0 +1,135 @@
+"""A gateway of the chaos run as its tormentor sees it: its process, its disk, its line, its clock, and all its lives."""
+
+import asyncio
+import contextlib
+import random
+import sys
+import time
+import uuid
+from pathlib import Path
+
+import msgspec
+
+from classroom_profiles.topics import Address
+from tests.chaos import gateway
+from tests.chaos.account import Life
+from tests.chaos.disk import Disk
+from tests.chaos.link import Link
+from tests.chaos.torn_log import tear
+
+_STALE_S = -400 * 86_400.0
+_EVERY_S = 0.03
+
+
+class GatewayProcess:
+    """`start` and `kill` by turns; whoever uses it holds the lock of what he touches."""
+
+    def __init__(self, address: Address, link: Link, disk: Disk, logs: Path, began_s: float) -> None:
+        self.address = address
+        self.link = link
+        self.disk = disk
+        self.lives: list[Life] = []
+        self.finished: gateway.Finished | None = None
+        self.ended_by_itself: list[int] = []
+        """Exit codes of processes that nobody had killed."""
+        self.process_lock = asyncio.Lock()
+        self.clock_lock = asyncio.Lock()
+        self.disk_lock = asyncio.Lock()
+        self.link_lock = asyncio.Lock()
+        self.journal = disk.directory / "journal.sqlite"
+        self._log = logs / f"gateway-{address.gateway}.log"
+        self._began_s = began_s
+        self._boot = ""
+        self._shift_s = 0.0
+        self._trusted = True
+        self._process: asyncio.subprocess.Process | None = None
+        self._reading: asyncio.Task[None] | None = None
+        self.reboot()
+
+    @property
+    def pid(self) -> int | None:
+        return None if self._process is None else self._process.pid
+
+    def reboot(self) -> None:
+        """The next start is in another boot of the machine."""
+        self._boot = str(uuid.uuid4())
+
+    async def start(self) -> None:
+        life = Life(len(self.lives))
+        told = gateway.Life(
+            journal=str(self.journal),
+            boot=self._boot,
+            broker=f"mqtt://127.0.0.1:{self.link.port}",
+            school=self.address.school,
+            room=self.address.gateway,
+            number=life.number,
+            every_s=_EVERY_S,
+            shift_s=self._shift_s,
+            trusted=self._trusted,
+        )
+        with self._log.open("ab") as log:
+            log.write(f"--- life {life.number}, boot {self._boot}\n".encode())
+            log.flush()
+            self._process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "tests.chaos.gateway", msgspec.json.encode(told).decode()),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=log,
+            )
+        self.disk.limit(self._process.pid)
+        self.lives.append(life)
+        name = f"read {self.address.gateway}"
+        self._reading = asyncio.create_task(self._read(self._process, life), name=name)
+
+    async def kill(self) -> None:
+        """As a power cut would; what it had said until then is heard."""
+        if self._process is None or self._reading is None:
+            return
+        process, self._process = self._process, None
+        if process.returncode is not None and self.finished is None:
+            self.ended_by_itself.append(process.returncode)
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+        await self._reading
+        if process.stdin is not None:
+            process.stdin.close()
+
+    async def show(self, shift_s: float, trusted: bool) -> None:
+        """Set its clock so far beside the true time."""
+        self._shift_s, self._trusted = shift_s, trusted
+        await self._tell(f"clock {shift_s} {int(trusted)}")
+
+    async def show_stale(self) -> None:
+        """For the next start: a clock without a battery."""
+        self._shift_s, self._trusted = _STALE_S, False
+
+    async def finish(self) -> None:
+        """Produce no more, and have all acknowledged; waits without end, unless the process ends."""
+        await self._tell("finish")
+        if self._reading is not None:
+            await self._reading
+
+    def tear_log(self, noise: random.Random, share: float) -> str:
+        """While the process is down. What happened, in words."""
+        try:
+            at = tear(self.journal.with_name(self.journal.name + "-wal"), noise, share)
+        except OSError as wrong:
+            return f"torn only so far as the disk took it: {wrong.strerror}"
+        return "no log to tear" if at < 0 else f"torn at byte {at}"
+
+    async def _tell(self, line: str) -> None:
+        if self._process is not None and self._process.stdin is not None:
+            with contextlib.suppress(ConnectionError):
+                self._process.stdin.write(f"{line}\n".encode())
+                await self._process.stdin.drain()
+
+    async def _read(self, process: asyncio.subprocess.Process, life: Life) -> None:
+        assert process.stdout is not None
+        while line := await process.stdout.readline():
+            word, _, rest = line.decode().partition(" ")
+            if word == "durable" and line.endswith(b"\n"):
+                life.durable = int(rest)
+                life.said.append((time.monotonic() - self._began_s, life.durable))
+            elif word == "finished":
+                self.finished = msgspec.json.decode(rest, type=gateway.Finished)
