@@ -26,7 +26,6 @@ import pytest
 
 from tests.chaos.account import Books, account
 from tests.chaos.disk import private_mounts
-from tests.chaos.eavesdropper import Eavesdropper
 from tests.chaos.schedule import Fault, schedule
 from tests.chaos.series import KINDS
 from tests.chaos.site import Site, site
@@ -41,11 +40,11 @@ async def run(seed: int, seconds: float, faults: int, gateways: int, directory: 
     """The figures, and what did not hold (an empty text if all did)."""
     began_s = time.monotonic()
     mount = private_mounts()
-    async with site(directory, gateways, mount=mount) as (here, eavesdropper):
+    async with site(directory, gateways, mount=mount) as here:
         start_s = here.now_s()
         planned = schedule(seed, faults, _CALM_S, max(4.0, seconds - start_s - _RESERVE_S), gateways)
         (directory / "schedule.txt").write_text("\n".join(map(str, planned)) + "\n", encoding="utf-8")
-        await _inflict(here, eavesdropper, planned, start_s)
+        await _inflict(here, planned, start_s)
         await asyncio.sleep(_CALM_S)
         drain_began_s = here.now_s()
         late = await _drained(here)
@@ -81,12 +80,12 @@ async def run(seed: int, seconds: float, faults: int, gateways: int, directory: 
     return figures, "\n".join(wrong)
 
 
-async def _inflict(here: Site, eavesdropper: Eavesdropper, planned: Sequence[Fault], start_s: float) -> None:
+async def _inflict(here: Site, planned: Sequence[Fault], start_s: float) -> None:
     """Each at its time, whatever the others do; returns when all are over."""
 
     async def later(fault: Fault) -> None:
         await asyncio.sleep(max(0.0, start_s + fault.at_s - here.now_s()))
-        await here.inflict(fault, eavesdropper)
+        await here.inflict(fault)
 
     async with asyncio.TaskGroup() as tasks:
         for fault in planned:
@@ -184,7 +183,9 @@ def main() -> int:
     parser.add_argument("--gateways", type=int, default=3)
     parser.add_argument("--keep", type=Path, metavar="DIR", help="a new directory for the logs, left there")
     options = parser.parse_args()
-    faults = max(8, round((options.seconds - _RESERVE_S) / _SECONDS_A_FAULT)) if options.faults is None else options.faults
+    faults = (
+        max(8, round((options.seconds - _RESERVE_S) / _SECONDS_A_FAULT)) if options.faults is None else options.faults
+    )
     try:
         if options.keep is not None:
             options.keep.mkdir(parents=True)

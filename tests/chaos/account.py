@@ -6,6 +6,7 @@ Pure, and no code of the gateway or the centre is used.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from tests.chaos.series import LIFE
 
@@ -69,9 +70,7 @@ def judge(lives: Sequence[Life], rows: Sequence[Row]) -> Verdict:
         else:
             seen.add(number)
             by_life[number // LIFE].add(number)
-    verdict.misordered = [
-        (before, after) for before, after in zip(ordered, ordered[1:], strict=False) if after[1] < before[1]
-    ]
+    verdict.misordered = [(before, after) for before, after in pairwise(ordered) if after[1] < before[1]]
     verdict.stored = len(seen)
     for life in lives:
         found = by_life[life.number]

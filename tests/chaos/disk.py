@@ -20,7 +20,7 @@ _FILLER = "filler"
 
 
 def private_mounts() -> bool:
-    """From now on this process may mount what nobody else sees; False where it may not. Before any thread is started."""
+    """From now on this process mounts what nobody else sees; False where it may not. Before it starts a thread."""
     libc = ctypes.CDLL(None)
     if libc.unshare(_CLONE_NEWNS) != 0:
         return False

@@ -1,8 +1,10 @@
-"""A gateway of the chaos run as its tormentor sees it: its process, its disk, its line, its clock, and all its lives."""
+"""A gateway of the chaos run as its tormentor has it: process, disk, line and clock, and all the lives it had."""
 
 import asyncio
 import contextlib
+import os
 import random
+import signal
 import sys
 import time
 import uuid
@@ -36,28 +38,19 @@ class GatewayProcess:
         self.clock_lock = asyncio.Lock()
         self.disk_lock = asyncio.Lock()
         self.link_lock = asyncio.Lock()
-        self.journal = disk.directory / "journal.sqlite"
+        self._journal = disk.directory / "journal.sqlite"
         self._log = logs / f"gateway-{address.gateway}.log"
         self._began_s = began_s
-        self._boot = ""
+        self._boot = str(uuid.uuid4())
         self._shift_s = 0.0
         self._trusted = True
         self._process: asyncio.subprocess.Process | None = None
         self._reading: asyncio.Task[None] | None = None
-        self.reboot()
-
-    @property
-    def pid(self) -> int | None:
-        return None if self._process is None else self._process.pid
-
-    def reboot(self) -> None:
-        """The next start is in another boot of the machine."""
-        self._boot = str(uuid.uuid4())
 
     async def start(self) -> None:
         life = Life(len(self.lives))
         told = gateway.Life(
-            journal=str(self.journal),
+            journal=str(self._journal),
             boot=self._boot,
             broker=f"mqtt://127.0.0.1:{self.link.port}",
             school=self.address.school,
@@ -88,21 +81,55 @@ class GatewayProcess:
         process, self._process = self._process, None
         if process.returncode is not None and self.finished is None:
             self.ended_by_itself.append(process.returncode)
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
+        if process.returncode is None and self.finished is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGKILL)  # asyncio's own kill() may take the exit code from its watcher
         await process.wait()
         await self._reading
         if process.stdin is not None:
             process.stdin.close()
 
-    async def show(self, shift_s: float, trusted: bool) -> None:
-        """Set its clock so far beside the true time."""
-        self._shift_s, self._trusted = shift_s, trusted
-        await self._tell(f"clock {shift_s} {int(trusted)}")
+    async def die(self, lasts_s: float) -> None:
+        await self.kill()
+        await asyncio.sleep(lasts_s)
+        await self.start()
 
-    async def show_stale(self) -> None:
-        """For the next start: a clock without a battery."""
-        self._shift_s, self._trusted = _STALE_S, False
+    async def lose_power(self, seed: int, share: float, lasts_s: float) -> str:
+        """In the middle of writing. What it left, in words."""
+        await self.kill()
+        try:
+            at = tear(self._journal.with_name(self._journal.name + "-wal"), random.Random(seed), share)
+            note = "no log to tear" if at < 0 else f"log torn at byte {at}"
+        except OSError as wrong:
+            note = f"log torn as far as the disk took it: {wrong.strerror}"
+        self._boot = str(uuid.uuid4())
+        await asyncio.sleep(lasts_s)
+        await self.start()
+        return note
+
+    async def fill_disk(self, lasts_s: float) -> None:
+        self.disk.fill(self._pid)
+        try:
+            await asyncio.sleep(lasts_s)
+        finally:
+            self.disk.free(self._pid)
+
+    async def jump(self, jump_s: float, lasts_s: float) -> str:
+        """Its clock is wrong for a while, and it trusts it."""
+        await self._show(jump_s, trusted=True)
+        await asyncio.sleep(lasts_s)
+        await self._show(0, trusted=True)
+        return f"by {jump_s} s"
+
+    async def lose_time(self, lasts_s: float) -> None:
+        """It boots without a battery in its clock, and learns only later what time it is."""
+        async with self.process_lock:
+            await self.kill()
+            self._boot = str(uuid.uuid4())
+            self._shift_s, self._trusted = _STALE_S, False
+            await self.start()
+        await asyncio.sleep(lasts_s)
+        await self._show(0, trusted=True)
 
     async def finish(self) -> None:
         """Produce no more, and have all acknowledged; waits without end, unless the process ends."""
@@ -110,13 +137,15 @@ class GatewayProcess:
         if self._reading is not None:
             await self._reading
 
-    def tear_log(self, noise: random.Random, share: float) -> str:
-        """While the process is down. What happened, in words."""
-        try:
-            at = tear(self.journal.with_name(self.journal.name + "-wal"), noise, share)
-        except OSError as wrong:
-            return f"torn only so far as the disk took it: {wrong.strerror}"
-        return "no log to tear" if at < 0 else f"torn at byte {at}"
+    async def _show(self, shift_s: float, *, trusted: bool) -> None:
+        """Set its clock so far beside the true time, now and for its next lives."""
+        async with self.process_lock:
+            self._shift_s, self._trusted = shift_s, trusted
+            await self._tell(f"clock {shift_s} {int(trusted)}")
+
+    @property
+    def _pid(self) -> int | None:
+        return None if self._process is None else self._process.pid
 
     async def _tell(self, line: str) -> None:
         if self._process is not None and self._process.stdin is not None:

@@ -25,12 +25,10 @@ class InfluxStore(InfluxDB):
         """Every series with its points, by time."""
         found: dict[Tags, list[Row]] = {}
         with httpx.Client(base_url=f"http://{self.address}", trust_env=False, timeout=60.0) as client:
-            names = [row[0] for series in _ask(client, "SHOW MEASUREMENTS") for row in series["values"]]
-            for name in names:
-                for series in _ask(client, f'SELECT * FROM "{name}" GROUP BY *'):
-                    tags = series["tags"]
-                    key = (name, tags["school"], tags["room"], tags["device"], tags["role"], tags["metric"])
-                    found[key] = list(_rows(series["columns"], series["values"]))
+            for series in _ask(client, "SELECT * FROM /.*/ GROUP BY *"):
+                tags = series["tags"]
+                key = (series["name"], tags["school"], tags["room"], tags["device"], tags["role"], tags["metric"])
+                found[key] = list(_rows(series["columns"], series["values"]))
         return found
 
 

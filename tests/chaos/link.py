@@ -57,6 +57,10 @@ class Link:
     async def late(self, lasts_s: float) -> None:
         await self._be(State.LATE, lasts_s)
 
+    async def until(self, state: State) -> None:
+        while self._state is not state:
+            await self._moved.wait()
+
     async def _be(self, state: State, lasts_s: float) -> None:
         self._enter(state)
         if state is State.CUT:

@@ -1,7 +1,6 @@
-"""The whole of it, real and on one machine: gateways, their lines, a broker, `lophoc ingest`, a store; and its faults."""
+"""The whole of it, real, on one machine: gateways, their lines, a broker, `lophoc ingest`, a store; and each fault."""
 
 import asyncio
-import random
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -26,7 +25,13 @@ class Site:
     """What runs, and what has been done to it."""
 
     def __init__(
-        self, gateways: Sequence[GatewayProcess], broker: Mosquitto, store: InfluxStore, logs: Path, began_s: float
+        self,
+        gateways: Sequence[GatewayProcess],
+        broker: Mosquitto,
+        store: InfluxStore,
+        eavesdropper: Eavesdropper,
+        logs: Path,
+        began_s: float,
     ) -> None:
         self.gateways = gateways
         self.store = store
@@ -36,6 +41,7 @@ class Site:
         self.ingest_ended: list[int] = []
         """Exit codes of `lophoc ingest` that nobody had killed."""
         self._broker = broker
+        self._eavesdropper = eavesdropper
         self._logs = logs
         self._began_s = began_s
         self._ingest: IngestProcess | None = None
@@ -47,128 +53,105 @@ class Site:
         return time.monotonic() - self._began_s
 
     async def start(self) -> None:
-        await self.start_ingest()
+        await self._start_ingest()
         assert self._ingest is not None
         await asyncio.to_thread(self._ingest.wait_ready)
         for gateway in self.gateways:
             await gateway.start()
-
-    async def start_ingest(self) -> None:
-        arguments = ("--broker", self._broker.url, "--store", self.store.url, "--workers", _WORKERS)
-        self._ingest = await asyncio.to_thread(IngestProcess, self._logs / "ingest.log", *arguments)
 
     async def stop(self) -> None:
         for gateway in self.gateways:
             async with gateway.process_lock:
                 await gateway.kill()
         async with self._ingest_lock:
-            await asyncio.to_thread(self._end_ingest)
+            await asyncio.to_thread(self._end_ingest, kill=False)
 
-    async def inflict(self, fault: Fault, eavesdropper: Eavesdropper) -> None:
-        """Returns when all is as it was."""
+    async def inflict(self, fault: Fault) -> None:
+        """Returns when all is as it was. Faults of the same thing wait for each other, others overlap."""
         gateway = self.gateways[fault.target]
-        note = ""
-        begin_s = self.now_s()
-        match fault.kind, fault.way:
-            case Kind.GATEWAY_KILLED, _:
-                async with gateway.process_lock:
-                    begin_s = self.now_s()
-                    await gateway.kill()
-                    await asyncio.sleep(fault.lasts_s)
-                    await gateway.start()
-            case Kind.INGEST_KILLED, "all":
-                async with self._ingest_lock:
-                    begin_s = self.now_s()
-                    await asyncio.to_thread(self._kill_ingest)
-                    await asyncio.sleep(fault.lasts_s)
-                    await self.start_ingest()
-            case Kind.INGEST_KILLED, _:
-                async with self._ingest_lock:
-                    begin_s = self.now_s()
-                    note = await asyncio.to_thread(self._kill_worker, fault.share)
-            case Kind.BROKER_KILLED, _:
-                async with self._broker_lock:
-                    begin_s = self.now_s()
-                    await asyncio.to_thread(self._broker.kill)
-                    await asyncio.sleep(fault.lasts_s)
-                    await asyncio.to_thread(self._broker.start)
-            case Kind.STORE_STOPPED, "frozen":
-                async with self._store_lock:
-                    begin_s = self.now_s()
-                    self.store.freeze()
-                    await asyncio.sleep(fault.lasts_s)
-                    self.store.thaw()
-            case Kind.STORE_STOPPED, _:
-                async with self._store_lock:
-                    begin_s = self.now_s()
-                    await asyncio.to_thread(self.store.kill)
-                    await asyncio.sleep(fault.lasts_s)
-                    await asyncio.to_thread(self.store.start)
-            case Kind.LINK_CUT, way:
-                async with gateway.link_lock:
-                    begin_s = self.now_s()
-                    link = gateway.link
-                    ways = {"silent": link.silent, "late": link.late}
-                    await ways.get(way, link.cut)(fault.lasts_s)
-            case Kind.DISK_FULL, _:
-                async with gateway.disk_lock:
-                    begin_s = self.now_s()
-                    gateway.disk.fill(gateway.pid)
-                    await asyncio.sleep(fault.lasts_s)
-                    gateway.disk.free(gateway.pid)
-            case Kind.CLOCK_JUMP, "unknown":
-                begin_s = await self._reboot_without_time(gateway, fault.lasts_s)
-            case Kind.CLOCK_JUMP, way:
-                async with gateway.clock_lock:
-                    begin_s = self.now_s()
-                    await gateway.show(fault.jump_s if way == "forward" else -fault.jump_s, trusted=True)
-                    await asyncio.sleep(fault.lasts_s)
-                    await gateway.show(0, trusted=True)
-                note = f"{fault.jump_s} s"
-            case Kind.HALF_BATCH, "torn log":
-                async with gateway.process_lock:
-                    begin_s = self.now_s()
-                    await gateway.kill()
-                    note = gateway.tear_log(random.Random(fault.number), fault.share)
-                    gateway.reboot()
-                    await asyncio.sleep(fault.lasts_s)
-                    await gateway.start()
-            case Kind.HALF_BATCH, _:
-                if not eavesdropper.publish_part(gateway.address, fault.share):
-                    note = "no batch was heard yet"
+        async with self._lock(fault.kind, gateway):
+            begin_s = self.now_s()
+            note = await self._strike(fault, gateway)
         name = f"{fault.kind}: {fault.way}"
         self.by_way[name] = self.by_way.get(name, 0) + 1
         self.done.append((begin_s, self.now_s(), f"{fault}, {gateway.address.gateway} {note}".strip()))
 
-    async def _reboot_without_time(self, gateway: GatewayProcess, lasts_s: float) -> float:
-        async with gateway.clock_lock:
-            async with gateway.process_lock:
-                begin_s = self.now_s()
-                await gateway.kill()
-                gateway.reboot()
-                await gateway.show_stale()
-                await gateway.start()
+    def _lock(self, kind: Kind, gateway: GatewayProcess) -> asyncio.Lock:
+        return {
+            Kind.GATEWAY_KILLED: gateway.process_lock,
+            Kind.INGEST_KILLED: self._ingest_lock,
+            Kind.BROKER_KILLED: self._broker_lock,
+            Kind.STORE_STOPPED: self._store_lock,
+            Kind.LINK_CUT: gateway.link_lock,
+            Kind.DISK_FULL: gateway.disk_lock,
+            Kind.CLOCK_JUMP: gateway.clock_lock,
+            Kind.HALF_BATCH: gateway.process_lock,
+        }[kind]
+
+    async def _strike(self, fault: Fault, gateway: GatewayProcess) -> str:
+        """Do it; in words if there is more to say."""
+        lasts_s = fault.lasts_s
+        match fault.kind, fault.way:
+            case Kind.GATEWAY_KILLED, _:
+                await gateway.die(lasts_s)
+            case Kind.INGEST_KILLED, "all":
+                await self._kill_ingest(lasts_s)
+            case Kind.INGEST_KILLED, _:
+                return await asyncio.to_thread(self._kill_worker, fault.share)
+            case Kind.BROKER_KILLED, _:
+                await _restart(self._broker, lasts_s)
+            case Kind.STORE_STOPPED, "frozen":
+                await self._freeze_store(lasts_s)
+            case Kind.STORE_STOPPED, _:
+                await _restart(self.store, lasts_s)
+            case Kind.LINK_CUT, "silent":
+                await gateway.link.silent(lasts_s)
+            case Kind.LINK_CUT, "late":
+                await gateway.link.late(lasts_s)
+            case Kind.LINK_CUT, _:
+                await gateway.link.cut(lasts_s)
+            case Kind.DISK_FULL, _:
+                await gateway.fill_disk(lasts_s)
+            case Kind.CLOCK_JUMP, "unknown":
+                await gateway.lose_time(lasts_s)
+            case Kind.CLOCK_JUMP, way:
+                return await gateway.jump(fault.jump_s if way == "forward" else -fault.jump_s, lasts_s)
+            case Kind.HALF_BATCH, "torn log":
+                return await gateway.lose_power(fault.number, fault.share, lasts_s)
+            case _:
+                return self._publish_half(gateway.address, fault.share)
+        return ""
+
+    async def _freeze_store(self, lasts_s: float) -> None:
+        self.store.freeze()
+        try:
             await asyncio.sleep(lasts_s)
-            async with gateway.process_lock:
-                await gateway.show(0, trusted=True)
-        return begin_s
+        finally:
+            self.store.thaw()
 
-    def _kill_ingest(self) -> None:
-        ingest = self._ingest
-        assert ingest is not None
-        if ingest.process.poll() is not None:
-            self.ingest_ended.append(ingest.process.returncode)
-        ingest.kill()
-        ingest.close()
+    async def _kill_ingest(self, lasts_s: float) -> None:
+        await asyncio.to_thread(self._end_ingest, kill=True)
+        await asyncio.sleep(lasts_s)
+        await self._start_ingest()
 
-    def _end_ingest(self) -> None:
-        if self._ingest is None:
+    def _publish_half(self, of: Address, share: float) -> str:
+        return "" if self._eavesdropper.publish_part(of, share) else "no batch was heard yet"
+
+    async def _start_ingest(self) -> None:
+        arguments = ("--broker", self._broker.url, "--store", self.store.url, "--workers", _WORKERS)
+        self._ingest = await asyncio.to_thread(IngestProcess, self._logs / "ingest.log", *arguments)
+
+    def _end_ingest(self, *, kill: bool) -> None:
+        ingest, self._ingest = self._ingest, None
+        if ingest is None:
             return
-        if self._ingest.process.poll() is None:
-            self._ingest.stop()
+        if (code := ingest.process.poll()) is not None:
+            self.ingest_ended.append(code)
+        elif kill:
+            ingest.kill()
         else:
-            self.ingest_ended.append(self._ingest.process.returncode)
-        self._ingest.close()
+            ingest.stop()
+        ingest.close()
 
     def _kill_worker(self, share: float) -> str:
         assert self._ingest is not None
@@ -183,8 +166,14 @@ class Site:
         return f"process {worker.pid}"
 
 
+async def _restart(server: Mosquitto | InfluxStore, lasts_s: float) -> None:
+    await asyncio.to_thread(server.kill)
+    await asyncio.sleep(lasts_s)
+    await asyncio.to_thread(server.start)
+
+
 @asynccontextmanager
-async def site(directory: Path, gateways: int, *, mount: bool) -> AsyncIterator[tuple[Site, Eavesdropper]]:
+async def site(directory: Path, gateways: int, *, mount: bool) -> AsyncIterator[Site]:
     """All of it started; at the end nothing is left."""
     async with AsyncExitStack() as stack:
         broker = stack.enter_context(Mosquitto(directory))
@@ -198,7 +187,7 @@ async def site(directory: Path, gateways: int, *, mount: bool) -> AsyncIterator[
             address = Address("thcs-nguyen-du" if number % 2 else "thpt-le-quy-don", f"room-{number}")
             made.append(GatewayProcess(address, link, disk, directory, began_s))
         eavesdropper = stack.enter_context(Eavesdropper(broker.port))
-        here = Site(made, broker, store, directory, began_s)
+        here = Site(made, broker, store, eavesdropper, directory, began_s)
         stack.push_async_callback(here.stop)
         await here.start()
-        yield here, eavesdropper
+        yield here
