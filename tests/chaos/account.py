@@ -6,7 +6,7 @@ Pure, and no code of the gateway or the centre is used.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 from tests.chaos.series import LIFE
 
@@ -119,44 +119,41 @@ class Books:
 
 
 def ranges(numbers: Sequence[int]) -> str:
-    """Numbers as people read them: `life 2: 10-14, 17`."""
+    """Numbers as people read them: `life 2: 10-14, 17; life 3: 0`."""
     parts: list[str] = []
-    life = -1
-    start = end = None
-    for number in [*sorted(numbers), None]:
-        if start is not None and end is not None and (number is None or number != end + 1):
-            if start // LIFE != life:
-                life = start // LIFE
-                parts.append(f"life {life}:")
-            first, last = start % LIFE, end % LIFE
-            parts.append(f"{first}," if first == last else f"{first}-{last},")
-            start = None
-        if start is None:
-            start = number
-        end = number
-    return " ".join(parts).rstrip(",")
+    for life, of_life in groupby(sorted(numbers), key=lambda number: number // LIFE):
+        runs = groupby(enumerate(of_life), key=lambda each: each[1] - each[0])
+        ends = [(run[0][1] % LIFE, run[-1][1] % LIFE) for run in (list(run) for _, run in runs)]
+        texts = ", ".join(f"{first}" if first == last else f"{first}-{last}" for first, last in ends)
+        parts.append(f"life {life}: {texts}")
+    return "; ".join(parts)
 
 
 def account(books: Books, lives: Mapping[str, Sequence[Life]], faults: Sequence[tuple[float, float, str]]) -> list[str]:
     """Which series, which values, after which fault. `lives` by room; `faults` with begin and end (seconds)."""
-    told: list[str] = []
+    alike: dict[tuple[str, ...], list[Tags]] = {}
     for tags, verdict in books.verdicts.items():
-        if verdict.clean:
-            continue
-        told.append("series " + " ".join(tags))
-        if verdict.missing:
-            told.append(f"  missing {len(verdict.missing)}: {ranges(verdict.missing)}")
-        if verdict.twice:
-            told.append(f"  stored twice {len(verdict.twice)}: {ranges(verdict.twice)}")
-        told += [
-            f"  out of order: {before[1]} at {before[0]} us, then {after[1]} at {after[0]} us"
-            for before, after in verdict.misordered[:5]
-        ]
-        told += [f"  never produced: number {number} at {time_us} us" for time_us, number in verdict.unknown[:5]]
-        wrong = [*verdict.missing, *verdict.twice, *(after[1] for _, after in verdict.misordered)]
-        told += _after(wrong, lives[tags[2]], faults)
-    told += ["nobody produced the series " + " ".join(tags) for tags in books.strangers[:5]]
-    return told
+        if not verdict.clean:
+            alike.setdefault(tuple(_told(verdict, lives[tags[2]], faults)), []).append(tags)
+    told: list[str] = []
+    for lines, series in alike.items():
+        told += [*("series " + " ".join(tags) for tags in series), *lines]
+    return told + ["nobody produced the series " + " ".join(tags) for tags in books.strangers[:5]]
+
+
+def _told(verdict: Verdict, lives: Sequence[Life], faults: Sequence[tuple[float, float, str]]) -> list[str]:
+    told: list[str] = []
+    if verdict.missing:
+        told.append(f"  missing {len(verdict.missing)}: {ranges(verdict.missing)}")
+    if verdict.twice:
+        told.append(f"  stored twice {len(verdict.twice)}: {ranges(verdict.twice)}")
+    told += [
+        f"  out of order: {before[1]} at {before[0]} us, then {after[1]} at {after[0]} us"
+        for before, after in verdict.misordered[:5]
+    ]
+    told += [f"  never produced: number {number} at {time_us} us" for time_us, number in verdict.unknown[:5]]
+    wrong = [*verdict.missing, *verdict.twice, *(after[1] for _, after in verdict.misordered)]
+    return told + _after(wrong, lives, faults)
 
 
 def _after(wrong: Sequence[int], lives: Sequence[Life], faults: Sequence[tuple[float, float, str]]) -> list[str]:

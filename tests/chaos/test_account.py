@@ -3,7 +3,7 @@
 import pytest
 
 from tests.chaos.account import Books, Life, Row, account, judge, ranges
-from tests.chaos.series import KINDS, LIFE, number_of
+from tests.chaos.series import KINDS, LIFE, Kind, number_of
 
 TAGS = ("reading", "school", "room-0", "air", "air-sensor", "co2_ppm")
 
@@ -65,7 +65,7 @@ def test_the_account_names_the_series_the_values_and_the_faults_before() -> None
     books.add(TAGS, lives(), [row for row in rows() if row[1] not in (2, 3, LIFE)])
     told = "\n".join(account(books, {"room-0": lives()}, [(0.5, 0.9, "A"), (1.5, 2.5, "B"), (3.0, 3.5, "C")]))
     assert "series reading school room-0 air air-sensor co2_ppm" in told
-    assert "missing 3: life 0: 2-3, life 1: 0" in told
+    assert "missing 3: life 0: 2-3; life 1: 0" in told
     assert "durable at 2.00 s" in told
     assert "after  A" in told
     assert "during B" in told
@@ -74,17 +74,25 @@ def test_the_account_names_the_series_the_values_and_the_faults_before() -> None
     assert books.missing("room-1", "reading") == books.missing("room-0", "event") == 0
 
 
+def test_series_that_suffered_alike_are_told_of_together() -> None:
+    books = Books()
+    other = (*TAGS[:5], "temperature_c")
+    for tags in (TAGS, other):
+        books.add(tags, lives(), rows()[1:])
+    told = account(books, {"room-0": lives()}, [])
+    assert told[:2] == ["series " + " ".join(TAGS), "series " + " ".join(other)]
+    assert sum("missing" in line for line in told) == 1
+
+
 def test_numbers_are_told_as_ranges() -> None:
     assert ranges([]) == ""
-    assert ranges([5, 3, 4, 9, LIFE + 1, LIFE + 2]) == "life 0: 3-5, 9, life 1: 1-2"
+    assert ranges([5, 3, 4, 9, LIFE + 1, LIFE + 2]) == "life 0: 3-5, 9; life 1: 1-2"
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: f"{kind.measurement}-{kind.metric}")
-def test_every_value_can_be_read_back_as_its_number(kind: object) -> None:
+def test_every_value_can_be_read_back_as_its_number(kind: Kind) -> None:
     for number in (0, 17, 40 * LIFE + 123_456):
-        assert number_of(KINDS[0].value(number)) == number
-    assert isinstance(kind, type(KINDS[0]))
-    assert number_of(kind.value(99)) == 99
+        assert number_of(kind.value(number)) == number
 
 
 @pytest.mark.parametrize("value", ["", "no", "no x", "5", 1.5, -1, True, None])
