@@ -34,6 +34,22 @@ class Client(aiomqtt.Client):
             self._loop.call_soon_threadsafe(self._refuse, self._connected)
         super()._on_disconnect(*about)
 
+    def _on_socket_register_write(self, client: Any, userdata: Any, sock: Any) -> None:
+        """aiomqtt registers by number in the loop's next turn, when the socket may be gone and its number another's."""
+
+        def write() -> None:
+            try:
+                client.loop_write()
+            except OSError as lost:
+                if not self._disconnected.done():
+                    self._disconnected.set_exception(lost)
+
+        def register() -> None:
+            if sock.fileno() >= 0:
+                self._loop.add_writer(sock.fileno(), write)
+
+        self._loop.call_soon_threadsafe(register)
+
     def _refuse(self, connected: "asyncio.Future[None]") -> None:
         if not connected.done():
             connected.set_exception(aiomqtt.MqttError("the connection was closed before the broker answered"))

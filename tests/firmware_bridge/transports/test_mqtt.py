@@ -244,6 +244,18 @@ async def test_a_connection_that_closes_before_the_broker_has_answered_is_given_
                 raise AssertionError("nobody answered")
 
 
+async def test_what_is_said_as_the_connection_ends_leaves_nothing_behind_in_the_loop(mosquitto: Mosquitto) -> None:
+    loop = asyncio.get_running_loop()
+    wrong: list[dict[str, Any]] = []
+    loop.set_exception_handler(lambda _, context: wrong.append(context))
+    async with entered(Client("127.0.0.1", mosquitto.port, timeout=SECONDS)) as client:
+        client._client.publish("a", b"1")
+        client._client._sock_close()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+    assert wrong == []
+
+
 @pytest.mark.parametrize(
     "url", ["127.0.0.1:1883", "http://x", "mqtt://", "mqtt://a:99999", "mqtt://u:p@x", "mqtt://x/y"]
 )
