@@ -1,6 +1,6 @@
 """Everything fails, at random moments and at once, and not one point is lost, doubled or out of order.
 
-    python -m tests.benchmarks.chaos [--seconds S] [--seed N] [--faults K] [--gateways G] [--keep DIR]
+    python -m tests.benchmarks.chaos [--seconds S] [--seed N] [--faults K] [--gateways G] [--cap BYTES] [--keep DIR]
 
 Several gateways (real processes, real journal and uplink), Mosquitto, `lophoc ingest --workers 2`, InfluxDB 1.6.7.
 The same seed draws the same faults at the same times. At the end the faults stop, everything drains, InfluxDB is
@@ -19,11 +19,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from edge_agent.journal import MAX_BYTES
 from tests.chaos.account import Books, account
 from tests.chaos.disk import private_mounts
 from tests.chaos.schedule import Fault, schedule
@@ -36,13 +38,24 @@ _RESERVE_S = 15.0
 _SECONDS_A_FAULT = 1.5
 
 
-async def run(seed: int, seconds: float, faults: int, gateways: int, directory: Path) -> tuple[dict[str, Any], str]:
+@dataclass(frozen=True, slots=True)
+class Options:
+    seed: int
+    seconds: float
+    faults: int
+    gateways: int
+    max_bytes: int
+    """Of each journal."""
+
+
+async def run(options: Options, directory: Path) -> tuple[dict[str, Any], str]:
     """The figures, and what did not hold (an empty text if all did)."""
     began_s = time.monotonic()
     mount = private_mounts()
-    async with site(directory, gateways, mount=mount) as here:
+    async with site(directory, options.gateways, mount=mount, max_bytes=options.max_bytes) as here:
         start_s = here.now_s()
-        planned = schedule(seed, faults, _CALM_S, max(4.0, seconds - start_s - _RESERVE_S), gateways)
+        last_s = max(4.0, options.seconds - start_s - _RESERVE_S)
+        planned = schedule(options.seed, options.faults, _CALM_S, last_s, options.gateways)
         (directory / "schedule.txt").write_text("\n".join(map(str, planned)) + "\n", encoding="utf-8")
         await _inflict(here, planned, start_s)
         await asyncio.sleep(_CALM_S)
@@ -58,7 +71,7 @@ async def run(seed: int, seconds: float, faults: int, gateways: int, directory: 
         books = await asyncio.to_thread(_books, here)
         wrong = [*late, *_complaints(here, books, directory)]
         figures = {
-            "seed": seed,
+            "seed": options.seed,
             "faults": len(here.done),
             "produced": books.produced,
             "stored": books.stored,
@@ -67,11 +80,12 @@ async def run(seed: int, seconds: float, faults: int, gateways: int, directory: 
             "missing": books.produced - books.stored,
             "order_kept": not books.misordered,
             "unknown": books.unknown,
+            "acknowledged": _acknowledged(here),
             "per_fault": dict(sorted(here.by_way.items())),
             "held": not wrong,
             "store": here.store.name,
             "disk": here.gateways[0].disk.way,
-            "gateways": gateways,
+            "gateways": options.gateways,
             "series": len(books.verdicts),
             "lives": sum(len(gateway.lives) for gateway in here.gateways),
             "drain_s": round(drain_s, 1),
@@ -129,6 +143,11 @@ def _dropped(here: Site) -> dict[tuple[str, str], int]:
     }
 
 
+def _acknowledged(here: Site) -> int:
+    """As the journals count it."""
+    return sum(gateway.finished.stored for gateway in here.gateways if gateway.finished is not None)
+
+
 def _complaints(here: Site, books: Books, directory: Path) -> list[str]:
     """What did not hold: which series, which values, after which fault."""
     wrong: list[str] = []
@@ -149,6 +168,9 @@ def _complaints(here: Site, books: Books, directory: Path) -> list[str]:
                 f"{room}: refused {dict(counts.refused)}, {counts.set_aside} batches set aside, "
                 f"{counts.corrupt} journals damaged"
             )
+    acknowledged = _acknowledged(here)
+    if not dropped and acknowledged != books.stored:
+        wrong.append(f"the journals count {acknowledged} points as stored, the store has {books.stored}")
     if here.ingest_ended:
         wrong.append(f"lophoc ingest ended by itself with exit codes {here.ingest_ended}")
     if short or books.duplicates or books.misordered or books.unknown:
@@ -160,8 +182,8 @@ def _complaints(here: Site, books: Books, directory: Path) -> list[str]:
     return wrong
 
 
-async def _until_signalled(seed: int, seconds: float, faults: int, gateways: int, directory: Path) -> int:
-    running = asyncio.ensure_future(run(seed, seconds, faults, gateways, directory))
+async def _until_signalled(options: Options, directory: Path) -> int:
+    running = asyncio.ensure_future(run(options, directory))
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, running.cancel)
     try:
@@ -181,17 +203,17 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="draws the faults")
     parser.add_argument("--faults", type=int, help="how many; one in 1.5 s unless told")
     parser.add_argument("--gateways", type=int, default=3)
+    parser.add_argument("--cap", type=int, default=MAX_BYTES, metavar="BYTES", help="of each journal, so that it drops")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="a new directory for the logs, left there")
-    options = parser.parse_args()
-    faults = (
-        max(8, round((options.seconds - _RESERVE_S) / _SECONDS_A_FAULT)) if options.faults is None else options.faults
-    )
+    told = parser.parse_args()
+    faults = max(8, round((told.seconds - _RESERVE_S) / _SECONDS_A_FAULT)) if told.faults is None else told.faults
+    options = Options(told.seed, told.seconds, faults, told.gateways, told.cap)
     try:
-        if options.keep is not None:
-            options.keep.mkdir(parents=True)
-            return asyncio.run(_until_signalled(options.seed, options.seconds, faults, options.gateways, options.keep))
+        if told.keep is not None:
+            told.keep.mkdir(parents=True)
+            return asyncio.run(_until_signalled(options, told.keep))
         with tempfile.TemporaryDirectory(prefix="lophoc-chaos-") as made:
-            return asyncio.run(_until_signalled(options.seed, options.seconds, faults, options.gateways, Path(made)))
+            return asyncio.run(_until_signalled(options, Path(made)))
     except pytest.skip.Exception as missing:
         parser.error(str(missing))
 

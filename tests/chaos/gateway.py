@@ -42,6 +42,7 @@ class Life(msgspec.Struct, frozen=True, kw_only=True):
     """One point in each series, now and then a burst of them."""
     shift_s: float
     trusted: bool
+    max_bytes: int
 
 
 class Finished(msgspec.Struct, frozen=True, kw_only=True):
@@ -148,7 +149,7 @@ class Gateway:
 async def main(life: Life) -> None:
     clock = Clock(life.shift_s, life.trusted)
     address = Address(life.school, life.room)
-    async with Journal.open(Path(life.journal), life.boot, seal_s=0.2, clock=clock) as journal:
+    async with Journal.open(Path(life.journal), life.boot, life.max_bytes, seal_s=0.2, clock=clock) as journal:
         uplink = Uplink(life.broker, address, journal, lambda: None, answer_s=_ANSWER_S)
         async with asyncio.TaskGroup() as tasks:
             sending = tasks.create_task(uplink.run(), name="uplink")

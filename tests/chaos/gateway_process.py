@@ -26,7 +26,7 @@ _EVERY_S = 0.03
 class GatewayProcess:
     """`start` and `kill` by turns; whoever uses it holds the lock of what he touches."""
 
-    def __init__(self, address: Address, link: Link, disk: Disk, logs: Path, began_s: float) -> None:
+    def __init__(self, address: Address, link: Link, disk: Disk, logs: Path, began_s: float, max_bytes: int) -> None:
         self.address = address
         self.link = link
         self.disk = disk
@@ -41,6 +41,7 @@ class GatewayProcess:
         self._journal = disk.directory / "journal.sqlite"
         self._log = logs / f"gateway-{address.gateway}.log"
         self._began_s = began_s
+        self._max_bytes = max_bytes
         self._boot = str(uuid.uuid4())
         self._shift_s = 0.0
         self._trusted = True
@@ -59,6 +60,7 @@ class GatewayProcess:
             every_s=_EVERY_S,
             shift_s=self._shift_s,
             trusted=self._trusted,
+            max_bytes=self._max_bytes,
         )
         with self._log.open("ab") as log:
             log.write(f"--- life {life.number}, boot {self._boot}\n".encode())

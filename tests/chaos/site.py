@@ -173,7 +173,7 @@ async def _restart(server: Mosquitto | InfluxStore, lasts_s: float) -> None:
 
 
 @asynccontextmanager
-async def site(directory: Path, gateways: int, *, mount: bool) -> AsyncIterator[Site]:
+async def site(directory: Path, gateways: int, *, mount: bool, max_bytes: int) -> AsyncIterator[Site]:
     """All of it started; at the end nothing is left."""
     async with AsyncExitStack() as stack:
         broker = stack.enter_context(Mosquitto(directory))
@@ -185,7 +185,7 @@ async def site(directory: Path, gateways: int, *, mount: bool) -> AsyncIterator[
             disk = Disk(directory / f"disk-{number}", mount=mount)
             stack.callback(disk.close)
             address = Address("thcs-nguyen-du" if number % 2 else "thpt-le-quy-don", f"room-{number}")
-            made.append(GatewayProcess(address, link, disk, directory, began_s))
+            made.append(GatewayProcess(address, link, disk, directory, began_s, max_bytes))
         eavesdropper = stack.enter_context(Eavesdropper(broker.port))
         here = Site(made, broker, store, eavesdropper, directory, began_s)
         stack.push_async_callback(here.stop)
