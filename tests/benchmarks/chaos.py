@@ -33,6 +33,7 @@ from tests.chaos.series import KINDS
 from tests.chaos.site import Site, site
 
 _CALM_S = 1.5
+_IN_1970_S = 4.0
 _DRAIN_LIMIT_S = 90.0
 _RESERVE_S = 15.0
 _SECONDS_A_FAULT = 1.5
@@ -101,7 +102,14 @@ async def _inflict(here: Site, planned: Sequence[Fault], start_s: float) -> None
         await asyncio.sleep(max(0.0, start_s + fault.at_s - here.now_s()))
         await here.inflict(fault)
 
+    async def first_boot() -> None:
+        gateway = here.gateways[0]
+        async with gateway.clock_lock:
+            await asyncio.sleep(_IN_1970_S)
+            await gateway.learn_time()
+
     async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(first_boot(), name="first boot")
         for fault in planned:
             tasks.create_task(later(fault), name=str(fault))
 

@@ -32,33 +32,36 @@ class Disk:
 
     def __init__(self, directory: Path, *, mount: bool) -> None:
         self.directory = directory
-        self.full = False
         directory.mkdir()
+        self._limited = False
         self._mounted = mount and _ran("mount", "-t", "tmpfs", "-o", f"size={_SIZE},mode=0700", "chaos", str(directory))
 
     @property
     def way(self) -> str:
-        return f"tmpfs of {_SIZE}" if self._mounted else "RLIMIT_FSIZE"
+        return f"tmpfs of {_SIZE}, RLIMIT_FSIZE" if self._mounted else "RLIMIT_FSIZE"
 
     def fill(self, pid: int | None) -> None:
-        """`pid`: the process that writes there, if it runs."""
-        self.full = True
+        """No new page for anyone. SQLite notices once its log is to grow. `pid`: who writes there, if he runs."""
         if self._mounted:
             _fill(self.directory / _FILLER)
-        elif pid is not None:
-            self.limit(pid)
+        else:
+            self.refuse(pid)
 
-    def limit(self, pid: int) -> None:
+    def refuse(self, pid: int | None) -> None:
+        """Every write of this process fails at once."""
+        self._limited = True
+        self.limit(pid)
+
+    def limit(self, pid: int | None) -> None:
         """A process that has just begun finds the disk as it is."""
-        if self.full and not self._mounted:
+        if self._limited and pid is not None:
             _limit(pid, _LIMIT)
 
     def free(self, pid: int | None) -> None:
-        self.full = False
-        if self._mounted:
-            (self.directory / _FILLER).unlink(missing_ok=True)
-        elif pid is not None:
+        (self.directory / _FILLER).unlink(missing_ok=True)
+        if self._limited and pid is not None:
             _limit(pid, resource.RLIM_INFINITY)
+        self._limited = False
 
     def close(self) -> None:
         if self._mounted:

@@ -109,8 +109,12 @@ class GatewayProcess:
         await self.start()
         return note
 
-    async def fill_disk(self, lasts_s: float) -> None:
-        self.disk.fill(self._pid)
+    async def fill_disk(self, lasts_s: float, *, no_writes: bool) -> None:
+        """`no_writes`: nothing at all is written, else only nothing that needs more room than there is."""
+        if no_writes:
+            self.disk.refuse(self._pid)
+        else:
+            self.disk.fill(self._pid)
         try:
             await asyncio.sleep(lasts_s)
         finally:
@@ -124,13 +128,21 @@ class GatewayProcess:
         return f"by {jump_s} s"
 
     async def lose_time(self, lasts_s: float) -> None:
-        """It boots without a battery in its clock, and learns only later what time it is."""
+        """It boots with a clock that stands where it stood long ago, and learns only later what time it is."""
         async with self.process_lock:
             await self.kill()
             self._boot = str(uuid.uuid4())
             self._shift_s, self._trusted = _STALE_S, False
             await self.start()
         await asyncio.sleep(lasts_s)
+        await self.learn_time()
+
+    async def start_in_1970(self) -> None:
+        """The first boot of a board without a battery in its clock."""
+        self._shift_s, self._trusted = -time.time(), False
+        await self.start()
+
+    async def learn_time(self) -> None:
         await self._show(0, trusted=True)
 
     async def finish(self) -> None:

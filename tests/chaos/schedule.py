@@ -23,7 +23,7 @@ WAYS: dict[Kind, Sequence[str]] = {
     Kind.BROKER_KILLED: ("kill -9",),
     Kind.STORE_STOPPED: ("kill -9", "frozen"),
     Kind.LINK_CUT: ("cut in a packet", "silent", "late"),
-    Kind.DISK_FULL: ("full",),
+    Kind.DISK_FULL: ("no room", "no writes"),
     Kind.CLOCK_JUMP: ("forward", "back", "unknown"),
     Kind.HALF_BATCH: ("torn log", "half published"),
 }

@@ -56,7 +56,8 @@ class Site:
         await self._start_ingest()
         assert self._ingest is not None
         await asyncio.to_thread(self._ingest.wait_ready)
-        for gateway in self.gateways:
+        await self.gateways[0].start_in_1970()
+        for gateway in self.gateways[1:]:
             await gateway.start()
 
     async def stop(self) -> None:
@@ -110,8 +111,8 @@ class Site:
                 await gateway.link.late(lasts_s)
             case Kind.LINK_CUT, _:
                 await gateway.link.cut(lasts_s)
-            case Kind.DISK_FULL, _:
-                await gateway.fill_disk(lasts_s)
+            case Kind.DISK_FULL, way:
+                await gateway.fill_disk(lasts_s, no_writes=way == "no writes")
             case Kind.CLOCK_JUMP, "unknown":
                 await gateway.lose_time(lasts_s)
             case Kind.CLOCK_JUMP, way:

@@ -60,6 +60,10 @@ for _ in range(2):
     assert not takes()
     disk.free(os.getpid())
     assert takes()
+    disk.refuse(os.getpid())
+    assert not takes()
+    disk.free(os.getpid())
+    assert takes()
 disk.close()
 print(disk.way)
 """
@@ -70,4 +74,6 @@ def test_a_full_disk_takes_nothing_until_it_is_freed(tmp_path: Path) -> None:
         command = [sys.executable, "-c", _FULL, str(tmp_path / f"disk-{number}"), way]
         done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
         assert done.returncode == 0, done.stderr
-        assert done.stdout.strip() in (("tmpfs of 16m", "RLIMIT_FSIZE") if way == "mount" else ("RLIMIT_FSIZE",))
+        assert done.stdout.strip() in (
+            ("tmpfs of 16m, RLIMIT_FSIZE", "RLIMIT_FSIZE") if way == "mount" else ("RLIMIT_FSIZE",)
+        )
