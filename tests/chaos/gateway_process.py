@@ -62,19 +62,16 @@ class GatewayProcess:
             trusted=self._trusted,
             max_bytes=self._max_bytes,
         )
-        with self._log.open("ab") as log:
-            log.write(f"--- life {life.number}, boot {self._boot}\n".encode())
-            log.flush()
-            self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "tests.chaos.gateway", msgspec.json.encode(told).decode()),
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=log,
-            )
+        self._process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "tests.chaos.gateway", msgspec.json.encode(told).decode()),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,  # where no write is let through, it could not write to a file either
+        )
         self.disk.limit(self._process.pid)
         self.lives.append(life)
         name = f"read {self.address.gateway}"
-        self._reading = asyncio.create_task(self._read(self._process, life), name=name)
+        self._reading = asyncio.create_task(self._hear(self._process, life), name=name)
 
     async def kill(self) -> None:
         """As a power cut would; what it had said until then is heard."""
@@ -167,9 +164,21 @@ class GatewayProcess:
                 self._process.stdin.write(f"{line}\n".encode())
                 await self._process.stdin.drain()
 
-    async def _read(self, process: asyncio.subprocess.Process, life: Life) -> None:
+    async def _hear(self, process: asyncio.subprocess.Process, life: Life) -> None:
         assert process.stdout is not None
-        while line := await process.stdout.readline():
+        assert process.stderr is not None
+        async with asyncio.TaskGroup() as both:
+            both.create_task(self._keep_log(process.stderr, life), name="log")
+            both.create_task(self._read(process.stdout, life), name="reports")
+
+    async def _keep_log(self, said: asyncio.StreamReader, life: Life) -> None:
+        with self._log.open("ab", buffering=0) as log:
+            log.write(f"--- life {life.number}, boot {self._boot}\n".encode())
+            while some := await said.read(16 * 1024):
+                log.write(some)
+
+    async def _read(self, reports: asyncio.StreamReader, life: Life) -> None:
+        while line := await reports.readline():
             word, _, rest = line.decode().partition(" ")
             if word == "durable" and line.endswith(b"\n"):
                 life.durable = int(rest)
