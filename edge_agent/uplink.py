@@ -154,7 +154,7 @@ class Uplink:
         except asyncio.CancelledError:
             with suppress(aiomqtt.MqttError):
                 status = self._address.topic("status")
-                await client.publish(status, self.status("offline"), qos=1, retain=True, timeout=_GOODBYE_S)
+                await client.publish(status, self.status("off"), qos=1, retain=True, timeout=_GOODBYE_S)
             raise
 
     async def _converse(self, client: aiomqtt.Client) -> None:

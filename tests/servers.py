@@ -1,6 +1,8 @@
 """The real servers that tests talk to, each on a loopback port of its own, that a test can stop and start again."""
 
+import contextlib
 import os
+import random
 import shutil
 import signal
 import socket
@@ -82,6 +84,13 @@ log-enabled = false
         """As a power cut would."""
         self._server.stop(signal.SIGKILL)
 
+    def freeze(self) -> None:
+        """It keeps its connections and answers nothing, as a machine that swaps."""
+        self._server.send(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._server.send(signal.SIGCONT)
+
     def __enter__(self) -> Self:
         self.start()
         return self
@@ -97,10 +106,14 @@ log-enabled = false
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Below the ports that the kernel lends to outgoing connections, one of which could take it while its server is
+    down: a client that knocks at a lent port of its own machine may even be connected to itself.
+    """
+    while True:
+        port = random.randrange(12_000, 32_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 class Server:
@@ -143,6 +156,10 @@ class Server:
     def kill(self) -> None:
         """As a power cut would."""
         self.stop(signal.SIGKILL)
+
+    def send(self, number: signal.Signals) -> None:
+        assert self._process is not None, "it does not run"
+        self._process.send_signal(number)
 
     def stop(self, number: signal.Signals) -> None:
         """Idempotent. Asked again and again: Mosquitto forgets a signal that comes just after it began to listen."""

@@ -4,7 +4,7 @@ import asyncio
 import math
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager, suppress
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import aiomqtt
 
@@ -25,6 +25,35 @@ class Client(aiomqtt.Client):
                 return await fut
         except TimeoutError:
             raise aiomqtt.MqttError("Operation timed out") from None
+
+    def _on_disconnect(self, *about: Any) -> None:
+        """aiomqtt takes no notice of a connection that is closed before the broker has said yes or no, as a proxy does
+        whose broker is down, and waits out its whole time.
+        """
+        if not self._connected.done():
+            self._loop.call_soon_threadsafe(self._refuse, self._connected)
+        super()._on_disconnect(*about)
+
+    def _on_socket_register_write(self, client: Any, userdata: Any, sock: Any) -> None:
+        """aiomqtt registers by number in the loop's next turn, when the socket may be gone and its number another's."""
+
+        def write() -> None:
+            try:
+                client.loop_write()
+            except OSError as lost:
+                if not self._disconnected.done():
+                    self._disconnected.set_exception(lost)
+
+        def register() -> None:
+            if sock.fileno() >= 0:
+                self._loop.add_writer(sock.fileno(), write)
+
+        self._loop.call_soon_threadsafe(register)
+
+    def _refuse(self, connected: "asyncio.Future[None]") -> None:
+        if not connected.done():
+            connected.set_exception(aiomqtt.MqttError("the connection was closed before the broker answered"))
+            connected.exception()  # where nobody waits for it any longer
 
 
 @asynccontextmanager

@@ -279,7 +279,7 @@ async def test_the_broker_keeps_whether_a_gateway_is_there(mosquitto: Mosquitto,
         async with centre(mosquitto.url) as peer:
             await peer.until(lambda: peer.statuses == ["online"])
     async with centre(mosquitto.url) as peer:
-        await peer.until(lambda: peer.statuses == ["offline"])
+        await peer.until(lambda: peer.statuses == ["off"])
 
 
 async def test_a_gateway_that_is_killed_is_said_to_be_offline(mosquitto: Mosquitto, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import math
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from firmware_bridge.errors import DeviceError, Refused, Timeout, Unreachable
 from firmware_bridge.transports.mqtt import Broker, Connection, Listener, Message, MqttLink, WrongBroker
+from firmware_bridge.transports.mqtt_client import Client, entered
 from tests.servers import Mosquitto, free_port
 
 SECONDS = 8.0
@@ -227,6 +229,31 @@ def test_a_broker_is_read_from_its_url(url: str, is_: tuple[Any, ...], monkeypat
     broker = Broker.of(url)
     assert (broker.host, broker.port, broker.tls, broker.user, broker.password) == is_
     assert "hush" not in repr(broker)
+
+
+async def test_a_connection_that_closes_before_the_broker_has_answered_is_given_up_at_once() -> None:
+    async def close(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.transport.abort()
+
+    server = await asyncio.start_server(close, "127.0.0.1", 0)
+    async with server, asyncio.timeout(SECONDS):
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(aiomqtt.MqttError, match="closed before the broker answered"):
+            async with entered(Client("127.0.0.1", port, timeout=math.inf)):
+                raise AssertionError("nobody answered")
+
+
+async def test_what_is_said_as_the_connection_ends_leaves_nothing_behind_in_the_loop(mosquitto: Mosquitto) -> None:
+    loop = asyncio.get_running_loop()
+    wrong: list[dict[str, Any]] = []
+    loop.set_exception_handler(lambda _, context: wrong.append(context))
+    async with entered(Client("127.0.0.1", mosquitto.port, timeout=SECONDS)) as client:
+        client._client.publish("a", b"1")
+        client._client._sock_close()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+    assert wrong == []
 
 
 @pytest.mark.parametrize(
