@@ -18,7 +18,7 @@ import msgspec
 
 from classroom_profiles.telemetry import Point
 from classroom_profiles.topics import Address
-from edge_agent.clock import Moment
+from edge_agent.clock import Moment, moment_of
 from edge_agent.journal import Journal, JournalUnwritable
 from edge_agent.uplink import Uplink
 from tests.chaos.series import KINDS, LIFE
@@ -63,7 +63,7 @@ class Clock:
         self.trusted = trusted
 
     def __call__(self) -> Moment:
-        return Moment(self.now_us() - time.monotonic_ns() // 1000, self.trusted)
+        return moment_of(self.now_us(), time.monotonic_ns() // 1000, trusted=self.trusted)
 
     def now_us(self) -> int:
         return time.time_ns() // 1000 + round(self.shift_s * 1_000_000)
