@@ -23,7 +23,7 @@ _REBOOT = b"soft reboot"
 
 _LISTEN_S = 1.0
 """How long a board may take for one Ctrl-C before it gets another."""
-_PLAIN_BYTES, _PLAIN_PAUSE_S = 32, 0.01
+TYPED_BYTES, TYPING_PAUSE_S = 32, 0.01
 """Without raw paste nothing holds us back: a micro:bit has room for 64 bytes and takes them at 11,500 a second."""
 _UNREAD_MAX = 128 * 1024
 _UNREAD_KEPT = 4096
@@ -54,7 +54,14 @@ class ReplLink:
     """One board. After any error but a Raised or a cancelled wait it is lost."""
 
     def __init__(
-        self, port: str, baudrate: int, *, boot_s: float, answer_s: float, lost: Callable[[], None] = lambda: None
+        self,
+        port: str,
+        baudrate: int,
+        *,
+        boot_s: float,
+        answer_s: float,
+        typing_pause_s: float = TYPING_PAUSE_S,
+        lost: Callable[[], None] = lambda: None,
     ) -> None:
         """`lost` is told once, when `check` begins to raise."""
         self.port = port
@@ -62,6 +69,7 @@ class ReplLink:
         """Whether it has it; None until it was asked."""
         self._boot_s = boot_s
         self._answer_s = answer_s
+        self._typing_pause_s = typing_pause_s
         self._tell_lost = lost
         self._line = SerialLine(port, baudrate)
         self._came = bytearray()
@@ -225,9 +233,9 @@ class ReplLink:
                 raise self._lost_by(self._strange(sign))
 
     async def _type(self, content: bytes) -> None:
-        for at in range(0, len(content), _PLAIN_BYTES):
-            await self._send(content[at : at + _PLAIN_BYTES])
-            await asyncio.sleep(_PLAIN_PAUSE_S)
+        for at in range(0, len(content), TYPED_BYTES):
+            await self._send(content[at : at + TYPED_BYTES])
+            await asyncio.sleep(self._typing_pause_s)
         await self._send(_END)
         answer = await self._exactly(2)
         if answer != b"OK":

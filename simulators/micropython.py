@@ -34,8 +34,8 @@ FAULTS: dict[str, str] = {
 }
 
 _WINDOW = 128
-_PRINT_EVERY_S, _PRINT_BYTES = 0.001, 512
-"""Half a megabyte a second, as USB gives."""
+_PRINT_EVERY_S, _PRINT_BYTES = 0.001, 256
+"""A quarter of a megabyte a second, about what USB gives: more than that, and a pty would lose it."""
 _WAITING_MAX = 4096
 _FLOOD = 'while True:\n print("x" * 60)'
 _RAW_READY = b"raw REPL; CTRL-B to exit\r\n>"
@@ -76,6 +76,8 @@ class MicroPythonBoard:
         self._port = PtyPort(link, self._take, self.changes.tell, self._closed)
         self._wire = BadWire(self._port.write, self.faults, slow_s)
         self._out = bytearray()
+        self._sent_at, self._sent = 0.0, 0
+        """How many bytes left since when."""
         self._room = threading.Event()
         self._queued = 0
         """Bytes printed by the code that have not left."""
@@ -347,8 +349,12 @@ class MicroPythonBoard:
         self._pump = None
         if not self._port.is_open:
             self._out.clear()
-        part = bytes(self._out[:_PRINT_BYTES])
-        del self._out[:_PRINT_BYTES]
+        now = asyncio.get_running_loop().time()
+        if now - self._sent_at >= _PRINT_EVERY_S:
+            self._sent_at, self._sent = now, 0
+        part = bytes(self._out[: _PRINT_BYTES - self._sent])
+        del self._out[: len(part)]
+        self._sent += len(part)
         self._wire.send(part)
         if self._out:
             self._pump = asyncio.get_running_loop().call_later(_PRINT_EVERY_S, self._pump_out)

@@ -79,6 +79,9 @@ class Options(Model):
     boot_s: float = Field(8.0, gt=0, le=30, description="seconds within which it must listen, whatever it was doing")
     answer_s: float = Field(3.0, gt=0, le=10, description="seconds within which it must answer a question")
     settle_s: float = Field(0.5, gt=0, le=10, description="seconds a program must run without an error to have begun")
+    typing_pause_ms: float = Field(
+        10.0, ge=0, le=100, description="without raw paste (micro:bit): milliseconds after each 32 bytes of code"
+    )
     poll_s: float = Field(5.0, gt=0, le=60, description="seconds between two signs of life while no program runs")
 
 
@@ -88,7 +91,12 @@ class MicroPythonBoard:
     def __init__(self, options: Options) -> None:
         self._options = options
         self._link = ReplLink(
-            options.port, options.baudrate, boot_s=options.boot_s, answer_s=options.answer_s, lost=self._wake
+            options.port,
+            options.baudrate,
+            boot_s=options.boot_s,
+            answer_s=options.answer_s,
+            typing_pause_s=options.typing_pause_ms / 1000,
+            lost=self._wake,
         )
         self._board: Board | None = None
         self._programs: BoardPrograms | None = None
@@ -152,7 +160,7 @@ class MicroPythonBoard:
         self._check_known(command)
         async with self._conversation:
             if self._running is None:
-                await self._link.run("")
+                await self._link.run("pass")
         self._check_awake(command)
 
     async def command(self, command: Command) -> None:
@@ -171,7 +179,7 @@ class MicroPythonBoard:
                 await self._link.soft_reset()
                 self._say("robot", _READY)
             elif self._running is None:
-                await self._link.run("")
+                await self._link.run("pass")
 
     async def damaged(self, name: str) -> tuple[str, ...]:
         async with self._conversation:
@@ -210,11 +218,11 @@ class MicroPythonBoard:
             if level != "0":
                 raise Refused(f"pin {pin} is {level}, not 0")
         if not self._options.off_pins:
-            await self._link.run("")
+            await self._link.run("pass")
         self._say("robot", _IDLE)
 
     async def _look(self) -> None:
-        await self._link.run("")
+        await self._link.run("pass")
         await self._measure()
 
     async def _measure(self) -> None:

@@ -32,7 +32,7 @@ def bundle(version: str = "1.0", main: bytes = b"import gears\n" + FOREVER, gear
 
 
 def driver_at(port: str, **options: Any) -> MicroPythonBoard:
-    quick = {"boot_s": 5.0, "answer_s": 2.0, "poll_s": 0.05, "settle_s": 0.1}
+    quick = {"boot_s": 5.0, "answer_s": 2.0, "poll_s": 0.05, "settle_s": 0.1, "typing_pause_ms": 0}
     return MicroPythonBoard(Options.model_validate({"port": port, **quick, **options}))
 
 
@@ -97,7 +97,7 @@ async def test_a_kit_is_given_a_program_runs_it_and_rests(model: str) -> None:
 
 async def test_health_comes_first_then_what_it_has() -> None:
     board = SimulatedBoard(model="rp2040")
-    board.analog[26] = 65535 * 4 // 2 * 10 // 66  # 4.0 V behind a divider by two... in parts of 3.3 V
+    board.analog[26] = 65535 * 20 // 33  # 4.0 V, halved, of 3.3 V
     battery = {"pin": 26, "empty_v": 3.0, "full_v": 4.0, "divider": 2.0}
     async with in_use(board, battery=battery) as (_, watch):
         await watch.until(lambda: len(watch.values) == 4)
@@ -173,6 +173,14 @@ async def test_a_program_that_ends_at_once_in_an_error_did_not_begin(main: bytes
         assert not board.running
         await watch.until(lambda: "Error" in str(watch.values.get("program_error")))
         assert (watch.values["program"], watch.values["robot"]) == ("none", "ready")
+
+
+async def test_an_error_is_forgotten_when_the_program_is_started_again() -> None:
+    async with in_use() as (_, watch):
+        await install(watch, bundle(main=b"import turbo\n"))
+        await watch.command("robot", "ready")
+        with pytest.raises(Refused):
+            await watch.command("program", "line-follower")
         await install(watch, bundle("1.1"))
         await watch.command("program", "line-follower")
         await watch.until(by(watch, "program_error", ""))
@@ -555,7 +563,7 @@ async def test_a_real_micropython_tells_what_is_wrong_in_a_program(tmp_path: Pat
 
 @pytest.mark.rig
 async def test_a_micro_bit_without_raw_paste_is_a_kit() -> None:
-    slow = {"boot_s": 20, "answer_s": 10, "settle_s": 0.5}
+    slow = {"typing_pause_ms": 10, "boot_s": 20, "answer_s": 10, "settle_s": 0.5}
     small = bundle(gears=b"SPEED = 40\n" * 20, main=b"import gears\nwhile True:\n  pass\n")
     async with microbit() as port, watched(driver_at(port, **slow)) as watch:
         await watch.until(by(watch, "firmware", "micropython 1.9.2 (micro:bit with nRF51822)"))
