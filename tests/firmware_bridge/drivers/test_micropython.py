@@ -52,7 +52,7 @@ def board_of(watch: Watched) -> MicroPythonBoard:
 
 async def install(watch: Watched, program: Bundle) -> int:
     """How many bytes were told to have arrived. Nothing may hang."""
-    came = []
+    came: list[int] = []
     async with asyncio.timeout(20):
         await board_of(watch).install(program, came.append)
     return sum(came)
@@ -574,7 +574,7 @@ async def test_a_micro_bit_without_raw_paste_is_a_kit() -> None:
         await watch.command("program", "line-follower")
         await watch.until(by(watch, "program", "line-follower"))
         await watch.command("robot", "idle")
-        with pytest.raises(BoardFull, match="the board is full: line.py needs 60000 bytes"):
+        with pytest.raises(BoardFull, match=r"the board is full: line.py needs 60000 bytes"):
             async with asyncio.timeout(40):
                 await board_of(watch).install(bundle("3", main=b"#" * 60000), lambda _: None)
         assert board_of(watch).installed == (Installed("line-follower", "1.0"),)
