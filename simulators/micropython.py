@@ -71,7 +71,12 @@ class MicroPythonBoard:
         self.faults = Faults(FAULTS, faults, self.changes.tell)
         capacity = self.model.flash_bytes if capacity_bytes is None else capacity_bytes
         self.hardware = Hardware(
-            self.model, dict(files or {}), capacity, faults=self.faults, changed=self._told_by_thread
+            self.model,
+            dict(files or {}),
+            capacity,
+            faults=self.faults,
+            changed=self._told_by_thread,
+            reset=self._reset_by_thread,
         )
         self._port = PtyPort(link, self._take, self.changes.tell, self._closed)
         self._wire = BadWire(self._port.write, self.faults, slow_s)
@@ -371,6 +376,10 @@ class MicroPythonBoard:
         assert self._loop is not None
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(call, argument)
+
+    def _reset_by_thread(self) -> None:
+        assert self._loop is not None
+        self._loop.call_soon_threadsafe(self.press_reset)
 
     def _told_by_thread(self) -> None:
         assert self._loop is not None

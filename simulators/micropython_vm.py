@@ -56,6 +56,7 @@ class Hardware:
     faults: Container[str] = ()
     """`full` and `damaged` are the flash's."""
     changed: Callable[[], None] = lambda: None
+    reset: Callable[[], None] = lambda: None
 
     @property
     def free_bytes(self) -> int:
@@ -276,7 +277,11 @@ class Vm:
             def read_u16(self) -> int:
                 return hardware.analog.get(self.pin.number, 0)
 
-        return SimpleNamespace(Pin=Pin, ADC=Adc)
+        def reset() -> None:
+            hardware.reset()
+            raise _PowerLost
+
+        return SimpleNamespace(Pin=Pin, ADC=Adc, reset=reset)
 
     def _microbit(self) -> Any:
         hardware = self._hardware
@@ -331,9 +336,14 @@ class _File:
         part, self._at = content[self._at : end], min(end, len(content))
         return part if self._binary else part.decode()
 
+    def readinto(self, buffer: Any) -> int:
+        part = self.read(len(buffer))
+        buffer[: len(part)] = part
+        return len(part)
+
     def write(self, data: Any) -> int:
         self._check()
-        content = data if self._binary else data.encode()
+        content = bytes(data) if self._binary else data.encode()
         self._hardware.write(self._name, self._hardware.files.get(self._name, b"") + content)
         return len(content)
 
