@@ -22,6 +22,10 @@ _LENT = ("binascii", "collections", "json", "math", "random", "re", "struct")
 _PROMPTLY_S = 2.0
 
 
+class _PowerLost(BaseException):
+    """The board is no more."""
+
+
 @dataclass(frozen=True, slots=True)
 class Model:
     """A kind of board."""
@@ -57,6 +61,10 @@ class Hardware:
     """`full` and `damaged` are the flash's."""
     changed: Callable[[], None] = lambda: None
     reset: Callable[[], None] = lambda: None
+    flashed: int = 0
+    """How often the flash was changed."""
+    fails_at: int | None = None
+    """The power fails instead of this change of the flash, counted by `flashed`."""
 
     @property
     def free_bytes(self) -> int:
@@ -64,6 +72,7 @@ class Hardware:
 
     def write(self, name: str, content: bytes) -> None:
         """Raises OSError(ENOSPC)."""
+        self.change()
         others = sum(len(there) for other, there in self.files.items() if other != name)
         if others + len(content) > self.capacity_bytes or (content and "full" in self.faults):
             raise OSError(errno.ENOSPC)
@@ -72,9 +81,13 @@ class Hardware:
         self.files[name] = content
         self.changed()
 
-
-class _PowerLost(BaseException):
-    """The board is no more."""
+    def change(self) -> None:
+        """The flash is about to be changed. Raises _PowerLost."""
+        if self.flashed == self.fails_at:
+            self.fails_at = None
+            self.reset()
+            raise _PowerLost
+        self.flashed += 1
 
 
 class Vm:
@@ -209,11 +222,15 @@ class Vm:
             return name
 
         def remove(name: str) -> None:
-            del hardware.files[exists(name)]
+            exists(name)
+            hardware.change()
+            del hardware.files[name]
             hardware.changed()
 
         def rename(old: str, new: str) -> None:
-            hardware.files[new] = hardware.files.pop(exists(old))
+            exists(old)
+            hardware.change()
+            hardware.files[new] = hardware.files.pop(old)
             hardware.changed()
 
         found: dict[str, Any] = {
