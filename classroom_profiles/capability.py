@@ -30,6 +30,9 @@ WORDS: dict[Capability, tuple[str, ...]] = {
 }
 """The states of the capabilities that have a closed set of them."""
 
+NO_PROGRAM = "none"
+"""`program` is the name of the program that runs; this word is its state when none does, and the command to stop."""
+
 
 class WrongValue(ValueError):
     """The value does not suit the capability; the text says what would."""

@@ -19,6 +19,7 @@ class Device(Model):
     role: Role = Field(description="what it is for; profiles speak of roles")
     driver: str = Field(pattern=r"^[a-z][a-z0-9-]{0,31}$", description="the driver's name: `lophoc driver list`")
     name: Name | None = Field(None, description="what people call it; the role's name where left out")
+    group: Slug | None = Field(None, description="devices used together, such as the robot kits of one table")
     options: dict[str, Any] = Field(default_factory=dict, description="the driver's options: `lophoc driver show NAME`")
 
     @property

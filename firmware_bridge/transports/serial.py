@@ -23,6 +23,7 @@ import serial
 from serial.tools import list_ports
 
 from firmware_bridge.errors import BadReply, Refused, Timeout, Unreachable
+from firmware_bridge.transports.ports import USB, device_of, seen
 
 OPEN_TIMEOUT_S = 5.0
 CLOSE_TIMEOUT_S = 2.0
@@ -52,7 +53,10 @@ class SerialLine:
         dtr: bool = True,
         write_timeout_s: float = WRITE_TIMEOUT_S,
     ) -> None:
-        """`dtr`: whether the line Data Terminal Ready is raised at opening, which resets an Arduino."""
+        """`port` is a device, or `usb:` and the serial number of a board.
+
+        `dtr`: whether the line Data Terminal Ready is raised at opening, which resets an Arduino.
+        """
         self.port = port
         self._write_timeout_s = write_timeout_s
         self._baudrate = baudrate
@@ -140,7 +144,7 @@ class SerialLine:
         bytesize, parity, stopbits = self._format
         try:
             port = serial.Serial(None, self._baudrate, bytesize, parity, stopbits, timeout=0, exclusive=True)
-            port.port = self.port
+            port.port = device_of(self.port, seen()) if self.port.startswith(USB) else self.port
             port.dtr = self._dtr  # before opening: afterwards a pseudo terminal raises
             port.open()
         except ValueError as wrong:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from classroom_profiles.capability import Capability, Command, Target, WrongValue
+from classroom_profiles.capability import NO_PROGRAM, Capability, Command, Target, WrongValue
 
 
 @pytest.mark.parametrize("text", ["switch", "switch.fan", "switch.1", "level.arm_2", "input", "camera"])
@@ -33,6 +33,11 @@ def test_what_is_no_target_is_refused_with_what_would_be(text: str) -> None:
 def test_a_value_that_does_not_suit_is_refused(target: str, value: object) -> None:
     with pytest.raises(WrongValue):
         Command.parse(target, value)
+
+
+def test_that_no_program_runs_is_a_state_like_the_name_of_one() -> None:
+    assert Command.parse("program", NO_PROGRAM).holds("none")
+    assert not Command.parse("program", "line-follower").holds(NO_PROGRAM)
 
 
 _TARGETS = st.sampled_from([str(one) for one in Capability] + ["switch.fan"]) | st.text(max_size=12)

@@ -67,10 +67,20 @@ class RigBoard:
             self._changes.tell()
 
 
+def running(script: Path, directory: Path, link: Path) -> contextlib.AbstractAsyncContextManager[RigBoard]:
+    """With the firmware in its flash."""
+    return _board("run", script, directory, link)
+
+
+def flashable(script: Path, directory: Path, link: Path) -> contextlib.AbstractAsyncContextManager[RigBoard]:
+    """With only a bootloader, at 57600 bits a second."""
+    return _board("flashable", script, directory, link)
+
+
 @contextlib.asynccontextmanager
-async def running(script: Path, directory: Path, link: Path) -> AsyncIterator[RigBoard]:
+async def _board(how: str, script: Path, directory: Path, link: Path) -> AsyncIterator[RigBoard]:
     process = await asyncio.create_subprocess_exec(
-        *("bash", str(script), "run", str(directory), str(link)),
+        *("bash", str(script), how, str(directory), str(link)),
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
     board = RigBoard(link, process)

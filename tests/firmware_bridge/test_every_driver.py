@@ -41,7 +41,7 @@ def test_a_driver_has_documentation_a_simulator_and_a_test(name: str) -> None:
 
 
 def test_the_drivers_of_the_first_issue_are_found() -> None:
-    assert {"pjlink", "projector-serial", "mqtt-devices", "firmata"} <= set(OURS)
+    assert {"pjlink", "projector-serial", "mqtt-devices", "firmata", "micropython"} <= set(OURS)
 
 
 def test_a_driver_that_has_none_of_it_does_not_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 import lophoc.command
 from lophoc.command import GROUP, main
 
-ALL = {"agent", "demo", "driver", "ingest", "pin", "profile", "query", "room", "sim"}
+ALL = {"agent", "demo", "driver", "ingest", "pin", "profile", "query", "robots", "room", "sim"}
 
 
 def test_every_command_of_the_house_is_there() -> None:

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from simulators.cli import sim
 from tests.servers import Mosquitto
 
-NAMES = ["firmata", "mqtt-devices", "pjlink", "projector-serial"]
+NAMES = ["firmata", "micropython", "mqtt-devices", "pjlink", "projector-serial"]
 
 
 @asynccontextmanager
@@ -76,7 +76,7 @@ async def test_a_projector_runs_with_its_password_from_the_environment() -> None
         assert await stopped(running, signal.SIGTERM) == (0, b"")
 
 
-@pytest.mark.parametrize("name", ["projector-serial", "firmata"])
+@pytest.mark.parametrize("name", ["projector-serial", "firmata", "micropython"])
 async def test_a_serial_device_takes_its_link_away_when_it_stops(tmp_path: Path, name: str) -> None:
     link = tmp_path / "tty"
     async with process(name, "--link", str(link)) as (running, address):
