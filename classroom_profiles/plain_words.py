@@ -18,6 +18,7 @@ PATTERNS = {
     r"^[a-z][a-z0-9-]{0,31}$": "lower-case letters, digits and hyphens, a letter first",
     r"^[a-z][a-z0-9_]{0,47}$": "lower-case letters, digits and '_', a letter first, such as 'temperature_c'",
     r"^[A-Z][A-Z0-9_]*$": "upper-case letters, digits and '_', such as LOPHOC_PROJECTOR_PASSWORD",
+    r"^[^+#\x00]+$": "an MQTT topic without '+' and '#'",
 }
 
 _TYPES = {
@@ -97,8 +98,7 @@ def _message(kind: str, one: Any, loc: Loc, model: type[BaseModel]) -> str:
             unknown = f"unknown {name} {shown(value)}" if not_that and isinstance(value, str) else f"not a {name}"
             return unknown + did_you_mean(value, choices)
         case "string_pattern_mismatch":
-            words = PATTERNS.get(context["pattern"], f"a text like {context['pattern']}")
-            return f"must be {words}{not_that}"
+            return f"must be {_like(context['pattern'], model, one['loc'])}{not_that}"
         case "string_too_short" | "too_short" if value in ("", [], ()):
             return "must not be empty"
         case "string_too_long":
@@ -129,6 +129,12 @@ def _message(kind: str, one: Any, loc: Loc, model: type[BaseModel]) -> str:
             return f"must be {_TYPES[kind]}, not {_kind(value)}"
         case _:
             return str(one["msg"])
+
+
+def _like(pattern: str, model: type[BaseModel], loc: Loc) -> str:
+    """What a text of this pattern is; for one that is not known here, as its field is described."""
+    described = next((f.description for f in _infos(model, loc) if f.description), None)
+    return PATTERNS.get(pattern) or described or f"a text like {pattern}"
 
 
 def _kind(value: object) -> str:

@@ -16,7 +16,7 @@ from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 
 from edge_agent.pins import Pins, WrongPins
-from edge_agent.rank import Rank
+from edge_agent.rank import HOLDERS, Rank
 
 SESSION_S = 15 * 60.0
 PER_ADDRESS = "5/minute;20/hour"
@@ -111,6 +111,10 @@ class Access:
             return Standing(self._anyone)
         return Standing(session.rank, session.until_s - self._clock())
 
+    def knows(self, token: str | None, address: str) -> bool:
+        """Is it someone who has logged in, or an address from which someone has, such as the wall panel's?"""
+        return self.standing(token).rank in HOLDERS or self._tries.knows(_place(address))
+
     def renew(self, token: str | None) -> None:
         """A person has used it."""
         if token is not None and (session := self._alive(_key(token))) is not None:
@@ -157,6 +161,9 @@ class _Tries:
         self._known.move_to_end(place)
         if len(self._known) > _KNOWN:
             self._known.popitem(last=False)
+
+    def knows(self, place: str) -> bool:
+        return place in self._known
 
     def _counted(self, place: str) -> list[tuple[RateLimitItem, str]]:
         room = [] if place in self._known else [(each, "room") for each in self._per_room]

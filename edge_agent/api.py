@@ -235,11 +235,12 @@ _STREAM = {
 async def events(request: Request, parts: _Parts) -> StreamingResponse:
     """What happens in the room, as server-sent events."""
     address, token = _address(request), request.cookies.get(COOKIE)
+    known = parts.access.knows(token, address)
     try:
-        parts.events.check(address)
+        parts.events.check(address, known=known)
     except TooManyStreams:
         raise ApiError(503, "too-many-listeners", "too many streams are open", Retry_After="5") from None
-    stream = parts.events.stream(address, lambda: parts.access.standing(token).rank.may(Rank.VIEWER))
+    stream = parts.events.stream(address, lambda: parts.access.standing(token).rank.may(Rank.VIEWER), known=known)
     return StreamingResponse(stream, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
 

@@ -19,6 +19,7 @@ from edge_agent.access import Access
 from edge_agent.api import Parts, make_api
 from edge_agent.boot import boot_id
 from edge_agent.changes import Changes
+from edge_agent.connection import Connection
 from edge_agent.events import Events
 from edge_agent.gateway_points import report
 from edge_agent.guard import Guard
@@ -116,11 +117,12 @@ async def run_agent(
 class Server(uvicorn.Server):
     """uvicorn without a clock of its own to look at ten times a second, and without its hold on signals."""
 
-    def __init__(self, app: Guard, ready: Callable[[], None]) -> None:
+    def __init__(self, app: Guard, ready: Callable[[], None], connection: type[Connection] = Connection) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
-                http="h11",
+                http=connection,
+                backlog=64,  # so many are taken at once, before any can be turned away
                 loop="asyncio",
                 ws="none",
                 lifespan="off",

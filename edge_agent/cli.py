@@ -114,7 +114,7 @@ def agent(
 def _log_to_stderr() -> logging.Logger:
     """The agent's own."""
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)  # it warns of whatever strangers send
     return logging.getLogger("lophoc.agent")
 
 

@@ -15,6 +15,8 @@ PAUSE_S = 0.1
 """At least so long between two looks at what has changed: many changes of one device are told as one."""
 MOST = 32
 MOST_OF_ONE_ADDRESS = 8
+MOST_OF_KNOWN = 16
+"""Further ones, for those whom the room knows: a class that looks on shall not take the teacher's place."""
 
 
 class TooManyStreams(Exception):
@@ -32,25 +34,30 @@ class Events:
         heartbeat_s: float = HEARTBEAT_S,
         most: int = MOST,
         most_of_one_address: int = MOST_OF_ONE_ADDRESS,
+        most_of_known: int = MOST_OF_KNOWN,
     ) -> None:
         self._views = views
         self._changes = changes
         self._heartbeat_s = heartbeat_s
-        self._most, self._most_of_one = most, most_of_one_address
+        self._most, self._most_of_one, self._most_of_known = most, most_of_one_address, most_of_known
         self._open: Counter[str] = Counter()
+        self._open_of_known = 0
 
     @property
     def open(self) -> int:
-        return self._open.total()
+        return self._open.total() + self._open_of_known
 
-    def check(self, address: str) -> None:
-        """Raises TooManyStreams."""
-        if self._open.total() >= self._most or self._open[address] >= self._most_of_one:
+    def check(self, address: str, *, known: bool = False) -> None:
+        """`known`: someone has logged in there. Raises TooManyStreams."""
+        if known:
+            if self._open_of_known >= self._most_of_known:
+                raise TooManyStreams
+        elif self._open.total() >= self._most or self._open[address] >= self._most_of_one:
             raise TooManyStreams
 
-    async def stream(self, address: str, may_look: Callable[[], bool]) -> AsyncIterator[str]:
+    async def stream(self, address: str, may_look: Callable[[], bool], *, known: bool = False) -> AsyncIterator[str]:
         """Until the listener has gone, or may look no longer."""
-        with self._counted(address) as there_is_room, self._changes.watch() as watcher:
+        with self._counted(address, known) as there_is_room, self._changes.watch() as watcher:
             if not there_is_room:
                 return
             yield _event("room", self._views.room())
@@ -78,20 +85,26 @@ class Events:
                     yield _event("uplink", self._views.uplink())
 
     @contextmanager
-    def _counted(self, address: str) -> Iterator[bool]:
+    def _counted(self, address: str, known: bool) -> Iterator[bool]:
         """Counted when it begins, for one that was asked for and never begun would never end either."""
         try:
-            self.check(address)
+            self.check(address, known=known)
         except TooManyStreams:
             yield False
             return
-        self._open[address] += 1
+        if known:
+            self._open_of_known += 1
+        else:
+            self._open[address] += 1
         try:
             yield True
         finally:
-            self._open[address] -= 1
-            if not self._open[address]:
-                del self._open[address]
+            if known:
+                self._open_of_known -= 1
+            else:
+                self._open[address] -= 1
+                if not self._open[address]:
+                    del self._open[address]
 
 
 async def _changed_until(watcher: Watcher, at_s: float) -> set[tuple[Topic, str]]:

@@ -117,6 +117,11 @@ async def _lesson(client: httpx.AsyncClient, profile: str, outcome: Outcome, say
                     if lesson["state"] in _ENDED:
                         break
         except TimeoutError:
+            outcome.problems += [
+                f"{step['device']}: {step['target']}: still {step['state']}"
+                for step in outcome.lesson.get("steps", [])
+                if step["state"] == "running"
+            ]
             raise _Stopped(f"the lesson has not ended after {_LESSON_S:.0f} s") from None
     _judge(outcome)
 

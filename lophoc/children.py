@@ -11,11 +11,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 _STOP_S = 8.0
+_WRONG_USE = 2
+"""The exit code of all our commands for it."""
 _PR_SET_PDEATHSIG = 1  # prctl(2): a signal for the child when its parent dies
 
 
 class ChildFailed(Exception):
     """A part did not start, or stopped by itself; the text has the last lines it wrote."""
+
+    def __init__(self, text: str, *, wrong_use: bool = False) -> None:
+        """`wrong_use`: the part did not take what it was given."""
+        super().__init__(text)
+        self.wrong_use = wrong_use
 
 
 @dataclass(slots=True)
@@ -111,7 +118,9 @@ class Children:
         except TimeoutError:
             raise ChildFailed(f"{child.name}: not ready after {timeout_s:.0f} s\n{child.last_words()}") from None
         code = await child.process.wait()
-        raise ChildFailed(f"{child.name}: stopped with exit code {code}\n{child.last_words()}")
+        raise ChildFailed(
+            f"{child.name}: stopped with exit code {code}\n{child.last_words()}", wrong_use=code == _WRONG_USE
+        )
 
 
 @contextlib.asynccontextmanager

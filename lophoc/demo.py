@@ -5,7 +5,9 @@ import contextlib
 import json
 import os
 import secrets
+import shutil
 import signal
+import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -16,7 +18,7 @@ from typing import Any
 import click
 import yaml
 
-from classroom_profiles.documents import load_room, sample_rooms
+from classroom_profiles.documents import builtin_profiles, load_room, sample_rooms
 from classroom_profiles.room import Device, Room
 from lophoc.broker import IOTCORE, start_broker
 from lophoc.check import Outcome, run_lesson
@@ -53,7 +55,10 @@ class Stage:
 
 @click.command()
 @click.option("--check", is_flag=True, help="Run one lesson without a person, report, exit 0 only if all held.")
-@click.option("--profile", default="stem-robotics", show_default=True, help="The lesson that --check runs.")
+@click.option(
+    "--profile", default="stem-robotics", show_default=True, metavar="NAME", help="The lesson that --check runs.",
+    type=click.Choice([profile.id for profile in builtin_profiles()]),
+)  # fmt: skip
 @click.option(
     "--broker", help="Your MQTT broker's URL instead of one of the demo's own; or iotcore: the one from the wheel."
 )
@@ -82,7 +87,8 @@ def demo(
         try:
             held = asyncio.run(_run(settings, room))
         except ChildFailed as failed:
-            raise click.ClickException(str(failed)) from failed
+            kind = click.UsageError if failed.wrong_use else click.ClickException
+            raise kind(str(failed)) from failed
     raise SystemExit(0 if held else 1)
 
 
@@ -224,7 +230,10 @@ async def _together() -> AsyncIterator[asyncio.TaskGroup]:
         async with asyncio.TaskGroup() as group:
             yield group
     except* ChildFailed as failed:
-        raise ChildFailed("\n".join(str(error) for error in failed.exceptions)) from None
+        every = [error for error in failed.exceptions if isinstance(error, ChildFailed)]
+        raise ChildFailed(
+            "\n".join(str(error) for error in every), wrong_use=all(error.wrong_use for error in every)
+        ) from None
 
 
 def _simulator(device: Device, settings: Settings) -> tuple[list[str], dict[str, Any]]:
@@ -256,9 +265,15 @@ def _welcome(stage: Stage, settings: Settings) -> None:
     _say("")
     _say(click.style(f"  Bảng điều khiển / Panel:  {stage.panel}", bold=True))
     _say(f"  PIN giáo viên / teacher:  {stage.teacher_pin}     kỹ thuật / technician:  {stage.technician_pin}")
-    _say(f"  Dữ liệu / Data:           lophoc query --store {stage.store} --room {stage.room.school}/{stage.room.room}")
+    query = f"{_program()} query --store {stage.store} --room {stage.room.school}/{stage.room.room}"
+    _say(f"  Dữ liệu / Data:           {query}")
     _say(f"  API:                      {stage.panel}/openapi.json     nhật ký / logs: {settings.data}")
     _say("  Ctrl-C để dừng / to stop\n")
+
+
+def _program() -> str:
+    """`lophoc`, as it can be typed: `scripts/demo` puts none on the PATH."""
+    return "lophoc" if shutil.which("lophoc") else str(Path(sys.executable).with_name("lophoc"))
 
 
 def _report(outcome: Outcome, as_json: bool) -> None:

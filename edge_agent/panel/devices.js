@@ -4,7 +4,7 @@ import { pushButton } from "./buttons.js";
 import { controlView, isShown, metricOf } from "./controls.js";
 import { icon, keepChildren, make, setAttribute, setIcon, setText } from "./dom.js";
 import {
-  clock, deviceName, healthTrouble, healthWords, readingWords, stateWords, t, troubleWords,
+  clock, controlName, deviceName, healthTrouble, healthWords, readingWords, stateWords, t, troubleWords,
 } from "./words.js";
 
 const GROUPS = [
@@ -105,17 +105,28 @@ function statusWords(device) {
   }
   const known = device.controls
     .map((control) => [control, device.values[metricOf(control)]])
-    .filter(([, reading]) => reading !== undefined);
+    .filter(([, reading]) => reading !== undefined && reading.value !== "");
   const off = known.find(([control, reading]) => SWITCHES.includes(control.target) && reading.value === false);
   const said = known
     .filter((one) => off === undefined || one === off)
-    .map(([control, reading]) => stateWords(device.role, control.capability, reading.value));
+    .filter(([control, reading]) => !control.channel || reading.value !== false)
+    .map(([control, reading]) => controlWords(device.role, control, reading.value));
   if (MOVING.includes(health) || health === "fault") {
     said.unshift(healthWords(health));
   } else if (said.length === 0) {
-    said.push(healthWords(health));
+    const allOff = known.length > 0 && known.every(([, reading]) => reading.value === false);
+    said.push(allOff ? t("ui.off") : healthWords(health));
   }
   return said.join(" · ");
+}
+
+/** Of several of a kind, which one is meant: a bare "Bật" would say nothing. */
+function controlWords(role, control, value) {
+  const words = stateWords(role, control.capability, value);
+  if (!control.channel) {
+    return words;
+  }
+  return value === true ? controlName(role, control) : controlName(role, control) + ": " + words;
 }
 
 function problemView() {

@@ -12,7 +12,7 @@ const WIRE_OF_DRIVER = {
   firmata: "usb",
   micropython: "usb",
   "mqtt-devices": "radio",
-  "shelly-http": "radio",
+  shelly: "radio",
   "modbus-rtu": "bus",
   camera: "camera",
 };
@@ -92,6 +92,9 @@ export function stateWords(role, capability, value) {
 
 export function controlName(role, control) {
   const controls = words("controls");
+  if (controls[control.target] && control.channel) {
+    return controls[control.target];
+  }
   const name = controls[role + "/" + control.capability] || controls[control.capability] || control.target;
   return control.channel ? name + " (" + control.channel.replace(/_/g, " ") + ")" : name;
 }

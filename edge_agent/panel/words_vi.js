@@ -137,10 +137,10 @@ export const VI = {
   },
   uplink: {
     all: "Mọi số liệu đã gửi về trung tâm.",
-    sending: "{count} điểm chờ gửi về trung tâm.",
-    away: "Chưa nối được với trung tâm; {count} điểm chờ gửi, được giữ an toàn tại phòng.",
+    sending: "{count} số đo chờ gửi về trung tâm.",
+    away: "Chưa nối được với trung tâm; {count} số đo chờ gửi, được giữ an toàn tại phòng.",
     awayNone: "Chưa nối được với trung tâm. Lớp học không bị ảnh hưởng.",
-    stored: "Đã lưu {count} điểm.",
+    stored: "Đã lưu {count} số đo.",
   },
   fresh: {
     now: "vừa đo",
@@ -217,11 +217,16 @@ export const VI = {
     video: "Video",
     digital: "Số",
     internal: "Trong máy",
+    svideo: "S-Video",
+    hdbaset: "HDBaseT",
+    displayport: "DisplayPort",
   },
   // what a control is called
   controls: {
     power: "Nguồn",
     switch: "Bật / tắt",
+    "switch.mute": "Tắt hình và tiếng",
+    "switch.freeze": "Dừng hình",
     "screen/switch": "Hạ màn",
     "gas-valve/switch": "Mở van",
     "door-lock/switch": "Khóa",

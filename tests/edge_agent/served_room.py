@@ -22,6 +22,7 @@ from edge_agent.api import Parts, make_api
 from edge_agent.app import Server, bind
 from edge_agent.boot import boot_id
 from edge_agent.changes import Changes
+from edge_agent.connection import Connection
 from edge_agent.events import Events
 from edge_agent.guard import Guard
 from edge_agent.journal import Journal
@@ -169,6 +170,7 @@ async def served(
     most: int = 32,
     panel: Path | None = None,
     names: tuple[str, ...] = (),
+    connection: type[Connection] = Connection,
 ) -> AsyncIterator[Served]:
     """The room, its devices tried, its API listening."""
     changes, lamps = Changes(), dict[str, Lamp]()
@@ -191,7 +193,7 @@ async def served(
                 parts = Parts(live, lessons, PROFILES, views, events, access, lambda: True, panel)
             ready = asyncio.Event()
             guard = Guard(make_api(parts), names)
-            server = Server(guard, ready.set)
+            server = Server(guard, ready.set, connection)
             listening = bind("127.0.0.1", 0)
             url = f"http://127.0.0.1:{listening.getsockname()[1]}"
             async with asyncio.TaskGroup() as tasks:

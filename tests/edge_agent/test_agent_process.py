@@ -206,3 +206,19 @@ async def test_no_pin_and_no_password_is_in_the_log_or_in_the_list_of_processes(
         shown = " ".join(psutil.Process(agent.process.pid).cmdline()) + agent.log
         for secret in ("86420864", "97539753", "geheim"):
             assert secret not in shown
+
+
+async def test_what_strangers_send_does_not_fill_the_log(agent: Agent) -> None:
+    async with running(agent):
+        log = agent.log
+        for garbage in (
+            b"\x16\x03\x01\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: y\r\nConnection: upgrade\r\n\r\n",
+        ):
+            host, _, port = agent.url.removeprefix("http://").partition(":")
+            reader, writer = await asyncio.open_connection(host, int(port))
+            writer.write(garbage)
+            assert (await reader.readline()).startswith(b"HTTP/1.1 ")
+            writer.close()
+            await writer.wait_closed()
+        assert agent.log == log

@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from edge_agent.api import COOKIE
+from edge_agent.events import MOST_OF_KNOWN
 from tests.edge_agent.served_room import TEACHER, Served, served
 
 
@@ -140,6 +141,28 @@ async def test_one_address_cannot_take_all(there: Served) -> None:
         for events in streams:
             assert (await events.next())[0] == "room"
         assert (await client.get("/api/events")).status_code == 503
+
+
+async def test_a_class_that_looks_on_does_not_take_the_teachers_place(tmp_path: Path) -> None:
+    async with served(tmp_path, most=2) as there, AsyncExitStack() as stack, there.client() as client:
+        onlookers = [await stack.enter_async_context(listening(there)) for _ in range(2)]
+        for onlooker in onlookers:
+            await onlooker.next()
+        assert (await client.get("/api/events")).status_code == 503
+        teacher = await stack.enter_async_context(listening(there, TEACHER))
+        assert (await teacher.next())[0] == "room"
+        panel_by_the_teacher = await stack.enter_async_context(listening(there))
+        assert (await panel_by_the_teacher.next())[0] == "room"
+    await none_left(there)
+
+
+async def test_those_whom_the_room_knows_are_bounded_too(there: Served) -> None:
+    async with AsyncExitStack() as stack, there.client(TEACHER) as client:
+        streams = [await stack.enter_async_context(listening(there)) for _ in range(MOST_OF_KNOWN)]
+        for events in streams:
+            assert (await events.next())[0] == "room"
+        assert (await client.get("/api/events")).status_code == 503
+    await none_left(there)
 
 
 async def test_it_ends_when_its_listener_may_look_no_longer(tmp_path: Path) -> None:

@@ -68,6 +68,25 @@ def test_options_are_held_against_the_driver(directory: Path) -> None:
     assert [p["line"] for p in _json(_room("check", "room.yaml", "--json"))["problems"]] == [8, 8, 8]
 
 
+def test_what_a_text_must_be_like_is_said_in_words(tmp_path: Path) -> None:
+    """A technician reads no regular expressions."""
+    spoilt = """\
+school: thcs-nguyen-du
+room: a101
+name: {vi: Phòng A101, en: Room A101}
+devices:
+  - {id: projector, role: projector, driver: pjlink, options: {host: "tv; reboot"}}
+  - {id: lamp, role: lights, driver: mqtt-devices, options: {dialect: tasmota, topic: a101/#}}
+"""
+    (tmp_path / "room.yaml").write_text(spoilt, encoding="utf-8")
+    result = _room("check", str(tmp_path / "room.yaml"))
+    assert result.stdout.splitlines()[:-1] == [
+        f"{tmp_path}/room.yaml:5:70: devices[0].options.host: must be the projector's address or name,"
+        " such as 192.168.10.21, not 'tv; reboot'",
+        f"{tmp_path}/room.yaml:6:87: devices[1].options.topic: must be an MQTT topic without '+' and '#', not 'a101/#'",
+    ]
+
+
 def test_an_unknown_driver_is_guessed(directory: Path) -> None:
     (directory / "room.yaml").write_text(ROOM.replace("rope-lamp", "ropelamp"), encoding="utf-8")
     result = _room("check", "room.yaml")

@@ -16,7 +16,7 @@ import psutil
 import pytest
 from click.testing import CliRunner
 
-from lophoc.demo import demo
+from lophoc.demo import _program, demo
 from tests.lophoc.processes import left_of
 from tests.servers import InfluxDB
 
@@ -121,15 +121,31 @@ def test_a_part_that_dies_ends_the_demo_and_is_named(running: tuple["subprocess.
     assert process.wait(30) == 1
 
 
+def test_a_lesson_that_does_not_end_names_what_it_waits_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lophoc.check._LESSON_S", 3.0)
+    result = CliRunner().invoke(demo, ["--check", "--port", "0", "--fault", "projector=stuck-warming"])
+    assert result.exit_code == 1
+    assert "projector: power: still running" in result.output
+
+
+def test_what_it_says_to_type_can_be_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`scripts/demo` puts no `lophoc` on the PATH."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert os.access(_program(), os.X_OK)
+
+
 WRONG = [
     (["--fault", "projector"], "'projector' is not DEVICE=FAULT"),
     (["--fault", "prjector=refuse"], "no device 'prjector'; the demo's room has: projector, "),
     (["--fault", "projector=fly"], "fly"),
+    (["--fault", "lights=fly"], "fly"),
+    (["--store", "foo://"], "'foo' is no store known here"),
+    (["--profile", "lectur"], "'lecture'"),
 ]
 
 
 @pytest.mark.parametrize(("options", "words"), WRONG)
 def test_wrong_use_is_answered_with_what_would_be_right(options: list[str], words: str) -> None:
     result = CliRunner().invoke(demo, ["--check", *options])
-    assert result.exit_code in (1, 2)
+    assert result.exit_code == 2
     assert words in result.output

@@ -199,6 +199,25 @@ def test_levels_and_choices_are_set_by_hand_one_command_for_many_key_presses(age
     assert commands_asked(agent) == [{"target": "level", "value": 40}, {"target": "input", "value": "hdmi2"}]
 
 
+def test_of_several_switches_of_a_device_each_is_called_by_what_it_does(agent: StandIn, teacher: Page) -> None:
+    projector = scenes.find(agent.room, "projector")
+    for channel in ("mute", "freeze"):
+        target = f"switch.{channel}"
+        projector["controls"].append({"target": target, "capability": "switch", "channel": channel, "choices": []})
+        projector["values"][f"switch_{channel}"] = {"value": False, "unit": "", "time": scenes.NOW}
+    projector["values"]["power"]["value"] = True
+    projector["values"]["input"]["value"] = ""
+    agent.say("device", projector)
+    status = teacher.locator(f"{PROJECTOR} .device-status")
+    expect(status).to_have_text("Bật")
+    expect(teacher.locator(f"{PROJECTOR} .controls")).to_contain_text("Tắt hình và tiếng")
+    expect(teacher.locator(f"{PROJECTOR} .controls")).to_contain_text("Dừng hình")
+    projector["values"]["input"]["value"] = "displayport1"
+    projector["values"]["switch_mute"]["value"] = True
+    agent.say("device", projector)
+    expect(status).to_have_text("Bật · DisplayPort\u00a01 · Tắt hình và tiếng")
+
+
 def test_a_device_that_is_unreachable_cannot_be_told_anything_and_says_what_to_check(
     agent: StandIn, teacher: Page
 ) -> None:
@@ -221,9 +240,9 @@ def test_readings_have_units_and_age_and_the_uplink_is_told_in_words(agent: Stan
     expect(page.locator('[data-metric="temperature_c"]')).to_contain_text("5 phút trước")
     expect(page.locator(".uplink")).to_have_text("Mọi số liệu đã gửi về trung tâm.")
     agent.say("uplink", {"connected": True, "backlog": 1234, "stored": 5})
-    expect(page.locator(".uplink")).to_have_text("1.234 điểm chờ gửi về trung tâm.")
+    expect(page.locator(".uplink")).to_have_text("1.234 số đo chờ gửi về trung tâm.")
     agent.say("uplink", {"connected": False, "backlog": 1234, "stored": 5})
-    expect(page.locator(".uplink")).to_contain_text("Chưa nối được với trung tâm; 1.234 điểm chờ gửi")
+    expect(page.locator(".uplink")).to_contain_text("Chưa nối được với trung tâm; 1.234 số đo chờ gửi")
 
 
 def test_who_only_looks_sees_states_and_no_controls(page: Page) -> None:

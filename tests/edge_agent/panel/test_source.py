@@ -13,6 +13,7 @@ from classroom_profiles.plan import Missing
 from classroom_profiles.profile import Icon
 from classroom_profiles.reading import HealthState
 from classroom_profiles.role import ROLE_NAMES, Role
+from firmware_bridge.driver import names
 from firmware_bridge.errors import DeviceError
 from tests.edge_agent.panel.stand_in import PANEL
 
@@ -122,6 +123,14 @@ def test_every_code_of_the_api_is_a_sentence_and_mostly_an_advice(vietnamese: di
     assert codes <= set(vietnamese["errors"])
     without_advice = {code for code in codes if not vietnamese["errors"][code][1]}
     assert without_advice == {"left-out", "no-lesson"}
+
+
+def test_every_driver_has_a_wire_to_look_at(vietnamese: dict[str, Any]) -> None:
+    text = (PANEL / "words.js").read_text(encoding="utf-8")
+    table = text.partition("WIRE_OF_DRIVER = {")[2].partition("};")[0]
+    wires = dict(re.findall(r'"?([a-z-]+)"?: "(\w+)"', table))
+    assert set(names()) <= set(wires)
+    assert set(wires.values()) <= set(vietnamese["wires"])
 
 
 def test_every_state_has_words(vietnamese: dict[str, Any]) -> None:
