@@ -14,6 +14,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from classroom_profiles.telemetry import Clock, Layout, Measurement, Point, Run, Series, encode, pack, with_layout
 from classroom_profiles.topics import Address
+from cloud_ingest.checking import AHEAD_S
 from cloud_ingest.broker_link import Broker
 from cloud_ingest.inbox import Inbox
 from cloud_ingest.metrics import served
@@ -101,10 +102,10 @@ def until(holds: Callable[[], bool], timeout_s: float = 15.0) -> None:
         time.sleep(0.01)
 
 
-def test_a_point_from_the_future_is_refused_and_counted(mosquitto: Mosquitto, tmp_path: Path) -> None:
+def test_a_point_more_than_a_year_ahead_is_refused_and_counted(mosquitto: Mosquitto, tmp_path: Path) -> None:
     series = Series(Measurement.READING, "a101", "co2", "air", "co2_ppm")
-    tomorrow_us = int((time.time() + 86_400) * 1e6)
-    payload = encode("boot-1", True, 0, 1, [Point(series, BASE_US, 1.0), Point(series, tomorrow_us, 2.0)])
+    ahead_us = int((time.time() + AHEAD_S + 86_400) * 1e6)
+    payload = encode("boot-1", True, 0, 1, [Point(series, BASE_US, 1.0), Point(series, ahead_us, 2.0)])
     store = HandStore()
     with receiving(mosquitto, store, tmp_path) as receiver, gateway(mosquitto.url) as peer:
         ack = peer.answers(payload)
