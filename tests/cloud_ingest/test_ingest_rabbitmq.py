@@ -102,6 +102,7 @@ def test_ingest_killed_in_the_middle_again_and_again_everything_arrives_once(
         for part in range(4):
             for payload in payloads[part * 100 : part * 100 + 100]:
                 peer.send(payload)
+            until(lambda: len(workers_of(process)) == 2)  # the one killed before is back
             workers_of(process)[part % 2].kill()
         assert sum(ack.stored for ack in peer.deliver(payloads).values()) == 40_000
         assert process.stop() == 0

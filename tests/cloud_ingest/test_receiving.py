@@ -14,8 +14,8 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from classroom_profiles.telemetry import Clock, Layout, Measurement, Point, Run, Series, encode, pack, with_layout
 from classroom_profiles.topics import Address
-from cloud_ingest.checking import AHEAD_S
 from cloud_ingest.broker_link import Broker
+from cloud_ingest.checking import AHEAD_S
 from cloud_ingest.inbox import Inbox
 from cloud_ingest.metrics import served
 from cloud_ingest.quarantine import Quarantine
