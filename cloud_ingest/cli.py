@@ -1,5 +1,6 @@
 """`lophoc ingest`."""
 
+import gc
 import hashlib
 import logging
 import os
@@ -22,6 +23,9 @@ from cloud_ingest.suspects import Suspects
 from cloud_ingest.workers import STOP_SIGNALS, supervise
 
 _REPORT_S = 60.0
+_COLLECT = (50_000, 20, 100)
+"""When Python looks for circles of garbage: points make none, and to look through every batch's lists for them costs a
+fifth of the receiver's time."""
 
 _log = logging.getLogger("lophoc.ingest")
 
@@ -145,6 +149,9 @@ def _serve_metrics(open_things: ExitStack, receiver: Receiver, host: str, port: 
 def _receive(broker: AnyBroker, receiver: Receiver, is_worker: bool) -> int:
     """Until a signal; the exit code."""
     parent = os.getppid()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_COLLECT)
     receiver.start()
     announced = False
     report_at = time.monotonic() + _REPORT_S

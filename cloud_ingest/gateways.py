@@ -42,15 +42,11 @@ class Said(msgspec.Struct, frozen=True):
     backlog_age_s: float = 0.0
     dropped_points: int = 0
     journal_writable: bool = True
-    goodbye: bool = False
-    """With the state `offline`: it was switched off, and this is no last will."""
 
     @property
     def what(self) -> str:
         """`online`, `off` (a goodbye) or `unreachable` (a last will)."""
-        if self.state == "online":
-            return "online"
-        return "off" if self.goodbye or self.state in ("off", "goodbye") else "unreachable"
+        return "unreachable" if self.state == "offline" else self.state
 
 
 _said = msgspec.json.Decoder(Said, strict=True)
@@ -64,7 +60,7 @@ def said_of(payload: bytes) -> Said | None:
         return None
     texts = (said.version, said.boot, said.clock)
     numbers = (said.backlog_points, said.dropped_points)
-    if said.state not in ("online", "offline", "off", "goodbye", "unreachable"):
+    if said.state not in ("online", "off", "offline"):
         return None
     if not all(text == "" or _PLAIN.fullmatch(text) for text in texts) or not all(0 <= n < 2**53 for n in numbers):
         return None

@@ -61,7 +61,11 @@ class InfluxRollups:
         touched: set[tuple[str, int]] = set()
         for portion in portions:
             hours = set()
+            times_us: list[int] = []
             for run in portion.runs:
+                if run.times_us is times_us:  # columns often share their times
+                    continue
+                times_us = run.times_us
                 first, last = run.times_us[0] // HOUR_US, run.times_us[-1] // HOUR_US
                 hours.add(first)
                 if last != first:

@@ -36,7 +36,7 @@ ONLINE = Said("online", clock="trusted")
         (gateway(None), State.WORKING),
         (gateway(ONLINE, said_s=9000, heard_s=400), State.SILENT),
         (gateway(ONLINE, said_s=100, heard_s=400), State.WORKING),
-        (gateway(Said("offline", goodbye=True), said_s=5, heard_s=6), State.OFF),
+        (gateway(Said("off"), said_s=5, heard_s=6), State.OFF),
         (gateway(Said("off"), said_s=50_000, heard_s=50_001), State.OFF),
         (gateway(Said("offline"), said_s=5, heard_s=40), State.UNREACHABLE),
         (gateway(Said("offline"), said_s=5, heard_s=4), State.UNREACHABLE),

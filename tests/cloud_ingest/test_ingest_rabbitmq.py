@@ -15,6 +15,7 @@ from tests.cloud_ingest.gateway_peer import batch, gateway
 from tests.cloud_ingest.ingest_process import IngestProcess, ingest
 from tests.cloud_ingest.test_ingest import stored, workers_of
 from tests.rabbitmq import PASSWORD, USER, RabbitMQ
+from tests.waiting import until
 
 _T = TypeVar("_T")
 

@@ -49,7 +49,7 @@ def url(tmp_path: Path, now: int) -> str:
     with Registry(beside(url), clock_us=clock, flush_s=3600.0) as told:
         for minute, state in (
             (60, {"state": "online"}),
-            (39, {"state": "offline", "goodbye": True}),
+            (39, {"state": "off"}),
             (30, {"state": "online"}),
         ):
             clock.now_us = now - minute * MINUTE_US

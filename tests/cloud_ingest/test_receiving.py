@@ -25,6 +25,7 @@ from cloud_ingest.suspects import Suspects
 from cloud_ingest.writer import slow_down_s
 from tests.cloud_ingest.gateway_peer import BASE_US, batch, gateway
 from tests.servers import Mosquitto
+from tests.waiting import until
 
 
 class HandStore:
@@ -93,13 +94,6 @@ def receiving(
         receiver.stop()
         suspects.close()
     assert receiver.failure is None
-
-
-def until(holds: Callable[[], bool], timeout_s: float = 15.0) -> None:
-    end = time.monotonic() + timeout_s
-    while not holds():
-        assert time.monotonic() < end, "it did not come about"
-        time.sleep(0.01)
 
 
 def test_a_point_more_than_a_year_ahead_is_refused_and_counted(mosquitto: Mosquitto, tmp_path: Path) -> None:

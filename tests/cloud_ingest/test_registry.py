@@ -80,7 +80,7 @@ def test_a_status_is_kept_with_when_it_was_first_said(registry: Registry, clock:
 def test_spells_are_told_apart_however_often_each_is_said(registry: Registry, clock: Clock) -> None:
     for state, more in (
         ("online", {"backlog_points": 1}), ("online", {"backlog_points": 2}), ("offline", {}), ("offline", {}),
-        ("online", {}), ("offline", {"goodbye": True}),
+        ("online", {}), ("off", {}),
     ):  # fmt: skip
         registry.on_status(GATEWAY, status(state, **more))
         registry.flush()

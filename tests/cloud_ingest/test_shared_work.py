@@ -7,8 +7,7 @@ it complete is our own acks.
 import json
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from tests.cloud_ingest.ingest_process import IngestProcess
 from tests.cloud_ingest.stored_points import stored_points
 from tests.networks import Machine, Networks, networks
 from tests.servers import Server, free_port, program
+from tests.waiting import until
 
 WORKERS = 4
 _CITY = ("sim", "city", "--schools", "8", "--rooms", "5", "--period", "0", "--points", "5", "--window", "150")
@@ -44,13 +44,6 @@ def worker(machine: Machine, port: int, store: Path) -> IngestProcess:
     url = f"mqtt://{machine.hub_address}:{port}"
     same = ("--broker", url, "--store", f"sqlite:///{store}", "--data", str(store.parent), "--share", "lophoc")
     return IngestProcess(log, *same, within=machine.within)
-
-
-def until(holds: Callable[[], bool], timeout_s: float = 30.0) -> None:
-    end = time.monotonic() + timeout_s
-    while not holds():
-        assert time.monotonic() < end, "it never came to that"
-        time.sleep(0.05)
 
 
 @pytest.mark.timeout(120)
