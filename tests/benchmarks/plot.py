@@ -45,8 +45,9 @@ def chart(title: str, x_name: str, xs: Sequence[float], lines: Sequence[Line]) -
         colour = _COLOURS[number % len(_COLOURS)]
         points = " ".join(f"{x_of(x):.1f},{y_of(y):.1f}" for x, y in zip(xs, line.values, strict=True))
         parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2.5"/>')
+        beside = -8 if number == 0 else 20  # the first line's name is above it, the others' below
         parts.append(
-            f'<text x="{_WIDTH - _RIGHT}" y="{y_of(line.values[-1]) - 8:.1f}" text-anchor="end" fill="{colour}">'
+            f'<text x="{_WIDTH - _RIGHT}" y="{y_of(line.values[-1]) + beside:.1f}" text-anchor="end" fill="{colour}">'
             f"{line.name}</text>"
         )
     return "\n".join([*parts, "</svg>", ""])
