@@ -245,13 +245,16 @@ class Writer:
         with file.transaction():
             for place in some:
                 for row in file.rows([place]):
-                    if (one := retimed(row, moment.offset_us, self._stamper.sure_us)) is not None:
-                        file.append(place.id, one)
-                        right.append(one)
-                        ahead = ahead or one.last_us < row.last_us
+                    one = retimed(row, moment.offset_us, self._stamper.sure_us)
+                    if one is None:  # the journal's time is ahead of the true one: all that waits stays where it is
+                        self._stamper.sent_until(self._stamper.last_us)
+                        continue
+                    file.append(place.id, one)
+                    right.append(one)
+                    ahead = ahead or one.last_us < row.last_us
             if ahead:
                 self._stamper.put_back()
-            self._stamper.go_on_after(max((one.last_us for one in right), default=-1), {})
+            self._stamper.put_right(max((one.last_us for one in right), default=-1))
             tally = self._desk.counts()
             tally.retimed += _points(right)
             self._save(file, tally)

@@ -84,6 +84,8 @@ class Stamper:
         self._floor_us = -1
         self.sure_us = -1
         """No point is put at or before this when it is given the right time later."""
+        self._trusted_us = -1
+        """The latest time that was given under a clock that is trusted."""
         self._last_us: dict[Series, int] = {}
         self._layouts: dict[Measurement, Layout] = {}
         self._refused: dict[Refusal, int] = {}
@@ -92,6 +94,8 @@ class Stamper:
         """The newest moment, if it was not trusted."""
         self._ahead_us = 0
         """What is added to the times of a clock that is not trusted."""
+        self._waits_from: tuple[int, int] | None = None
+        """The first time given under that clock, and its offset."""
 
     def go_on_after(self, last_us: int, next_seq: Mapping[Measurement, int]) -> None:
         """Continue where an earlier process stopped: no point at or before `last_us`, no number twice."""
@@ -107,7 +111,12 @@ class Stamper:
     def put_back(self) -> None:
         """The clock was ahead, and its points will be put right: time goes on from what cannot be any more."""
         self._last_us.clear()
-        self.last_us = self._floor_us = self.sure_us
+        self.last_us = self._floor_us = max(self.sure_us, self._trusted_us)
+
+    def put_right(self, last_us: int) -> None:
+        """Points that waited have been given times up to `last_us`: what comes is later than all of them."""
+        self.last_us = self._floor_us = max(self.last_us, last_us)
+        self._last_us.clear()
 
     @property
     def next_seq(self) -> dict[Measurement, int]:
@@ -124,6 +133,8 @@ class Stamper:
         for measurement, points in good.items():
             timed = [self._timed(point, moment.offset_us - lot.moment.offset_us) for point in points]
             rows += self._encoded(measurement, timed, moment)
+        if moment.trusted and rows:
+            self._trusted_us = max(self._trusted_us, *(row.last_us for row in rows))
         return rows
 
     def take_refused(self) -> dict[Refusal, int]:
@@ -135,15 +146,24 @@ class Stamper:
         """The moment as the journal's time has it."""
         if moment.trusted:
             before, self._untrusted = self._untrusted, None
-            if before is not None and moment.offset_us < before.offset_us + self._ahead_us:
+            waits_from, self._waits_from = self._waits_from, None
+            was_ahead = before is not None and moment.offset_us < before.offset_us + self._ahead_us
+            if was_ahead and waits_from is not None and self._can_be_put_right(*waits_from, moment):
                 self.put_back()
             self._ahead_us = 0
             return moment
         before, self._untrusted = self._untrusted, moment
         if before is None or abs(moment.offset_us - before.offset_us) >= STEP_US:
-            self._ahead_us = 0
+            self._ahead_us = max(0, self.last_us + 1 - first_us)
         self._ahead_us = max(self._ahead_us, self._floor_us + 1 - first_us)
-        return replace(moment, offset_us=moment.offset_us + self._ahead_us)
+        placed = replace(moment, offset_us=moment.offset_us + self._ahead_us)
+        if self._waits_from is None:
+            self._waits_from = (first_us + self._ahead_us, placed.offset_us)
+        return placed
+
+    def _can_be_put_right(self, first_us: int, offset_us: int, right: Moment) -> bool:
+        """False if the journal's time was ahead of the true one before: then those points stay where they are."""
+        return first_us + right.offset_us - offset_us > self.sure_us
 
     def _in_range(self, point: Point) -> bool:
         if 0 <= point.time_us <= _LATEST_US:
