@@ -15,6 +15,7 @@ import uvicorn
 from classroom_profiles.profile import Profile
 from classroom_profiles.room import Room
 from classroom_profiles.topics import Address
+from edge_agent import known_places
 from edge_agent.access import Access
 from edge_agent.api import Parts, make_api
 from edge_agent.boot import boot_id
@@ -24,6 +25,7 @@ from edge_agent.events import Events
 from edge_agent.gateway_points import report
 from edge_agent.guard import Guard
 from edge_agent.journal import Journal
+from edge_agent.known_places import KnownPlaces
 from edge_agent.lesson_store import LessonStore
 from edge_agent.lessons import Lessons
 from edge_agent.live_room import LiveRoom
@@ -75,7 +77,7 @@ async def run_agent(
         profiles = {profile.id: profile for profile in settings.profiles}
         lessons = Lessons(live, profiles, store, changes, journal.write)
         uplink = Uplink(settings.uplink, Address(room.school, room.gateway_id), journal, changes.uplink)
-        access = Access(pins, room.open_view)
+        access = Access(pins, room.open_view, known=KnownPlaces(settings.data / known_places.FILE))
         if not access.pins_set:
             say_no_pins(settings.data)
         views = Views(live, lessons, journal, uplink)
