@@ -30,6 +30,7 @@ from edge_agent.lesson_store import LessonStore
 from edge_agent.lessons import Lessons
 from edge_agent.live_room import LiveRoom
 from edge_agent.pins import VARIABLES, Pins
+from edge_agent.simulated import marking
 from edge_agent.triggers import Triggers
 from edge_agent.uplink import Uplink
 from edge_agent.views import Views
@@ -73,9 +74,10 @@ async def run_agent(
         LessonStore(settings.data / "lesson.sqlite") as store,
         link,
     ):
-        live = LiveRoom(room, Wires(mqtt=link), changes, journal.write)
+        record = marking(room, journal.write)
+        live = LiveRoom(room, Wires(mqtt=link), changes, record)
         profiles = {profile.id: profile for profile in settings.profiles}
-        lessons = Lessons(live, profiles, store, changes, journal.write)
+        lessons = Lessons(live, profiles, store, changes, record)
         uplink = Uplink(settings.uplink, Address(room.school, room.gateway_id), journal, changes.uplink)
         access = Access(pins, room.open_view, known=KnownPlaces(settings.data / known_places.FILE))
         if not access.pins_set:
@@ -102,9 +104,9 @@ async def run_agent(
             running = [
                 tasks.create_task(live.run(), name="devices"),
                 tasks.create_task(lessons.run(), name="lessons"),
-                tasks.create_task(Triggers(live, lessons, journal.write).run(), name="triggers"),
+                tasks.create_task(Triggers(live, lessons, record).run(), name="triggers"),
                 tasks.create_task(uplink.run(), name="uplink"),
-                tasks.create_task(report(journal, uplink, room.room, room.gateway_id), name="gateway points"),
+                tasks.create_task(report(journal, uplink, record, room.room, room.gateway_id), name="gateway points"),
                 tasks.create_task(settle(), name="settle"),
             ]
             serving = tasks.create_task(server.serve([listening]), name="http")

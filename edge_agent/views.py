@@ -81,6 +81,7 @@ class DeviceView(View):
     name: Name
     driver: str
     health: HealthView
+    simulated: bool = Field(description="the room's file says so, or the device itself does")
     values: dict[str, ReadingView] = Field(description="by metric: 'power', 'switch_fan', 'temperature_c'")
     controls: tuple[ControlView, ...] = Field(description="empty while the device has not been reached")
 
@@ -145,7 +146,7 @@ class RoomView(View):
     room: str
     name: Name
     time: float = Field(description="the gateway's clock, seconds since 1970-01-01 UTC")
-    simulated: bool = Field(description="a device says that it is simulated")
+    simulated: bool = Field(description="the room, or one of its devices, is simulated")
     devices: tuple[DeviceView, ...]
     lesson: LessonView | None
     uplink: UplinkView
@@ -165,8 +166,8 @@ class Views:
             room=room.room,
             name=room.name,
             time=time.time(),
-            simulated=any(reading.simulated for device in known for reading in device.readings.values()),
-            devices=tuple(self.device(device.id) for device in room.devices),
+            simulated=room.simulated or any(device.simulated for device in devices),
+            devices=devices,
             lesson=self.lesson(),
             uplink=self.uplink(),
         )
@@ -193,6 +194,7 @@ class Views:
     def lesson(self) -> LessonView | None:
         return None if self._lessons.current is None else lesson_view(self._lessons.current)
 
+            simulated=self._room.room.is_simulated(device.id) or any(one.simulated for one in known.readings.values()),
     def uplink(self) -> UplinkView:
         return UplinkView(
             connected=self._uplink.connected, backlog=max(0, self._journal.backlog), stored=self._journal.stored

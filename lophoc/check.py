@@ -182,6 +182,8 @@ async def _telemetry(client: httpx.AsyncClient, outcome: Outcome, store: str, ro
         outcome.problems.append("the store does not have the lesson's end")
     for step in outcome.lesson.get("steps", []):
         metric = step["target"].replace(".", "_")
+    elif end["simulated"] is not room.simulated:
+        outcome.problems.append("the store does not know that the room is simulated")
         if step["state"] == "done" and ("device", step["device"], metric) not in stored:
             outcome.problems.append(f"{step['device']}: {metric} is not in the store")
 

@@ -8,6 +8,7 @@ export const EN = {
     toDark: "Dark",
     toLight: "Light",
     simulated: "Simulated room",
+    partlySimulated: "Some devices simulated",
     activities: "Activities",
     preview: "Preview",
     previewOf: "Preview: {name}",

@@ -8,6 +8,7 @@ export const VI = {
     toDark: "Nền tối",
     toLight: "Nền sáng",
     simulated: "Phòng mô phỏng",
+    partlySimulated: "Có thiết bị mô phỏng",
     activities: "Hoạt động",
     preview: "Xem trước",
     previewOf: "Xem trước: {name}",

@@ -105,7 +105,9 @@ def test_whatever_ends_it_leaves_nothing_running(
     running: tuple["subprocess.Popen[str]", str], number: signal.Signals
 ) -> None:
     process, panel = running
-    assert httpx.get(f"{panel}/api/health", trust_env=False).json()["status"] == "ok"
+    room = httpx.get(f"{panel}/api/room", trust_env=False).json()
+    assert room["simulated"]
+    assert all(device["simulated"] for device in room["devices"])
     parts = psutil.Process(process.pid).children(recursive=True)
     assert len(parts) >= 6
     process.send_signal(number)

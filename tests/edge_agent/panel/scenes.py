@@ -50,6 +50,7 @@ def device(one: Device) -> Json:
         "role": str(one.role),
         "name": one.shown_name.model_dump(),
         "driver": one.driver,
+        "simulated": True,
         "health": {"state": "online", "reason": "", "since": NOW - 600},
         "values": values,
         "controls": [

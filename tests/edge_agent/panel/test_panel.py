@@ -73,6 +73,21 @@ def test_a_teacher_taps_a_lesson_gives_the_pin_and_watches_each_device_until_all
     expect(page.locator(f"{STEM}[data-chosen='ready']")).to_contain_text("Đang dùng")
 
 
+def test_a_simulated_room_wears_a_badge_and_one_with_a_simulated_device_says_just_that(
+    agent: StandIn, page: Page
+) -> None:
+    expect(page.locator(".where .badge")).to_have_text("Phòng mô phỏng")
+    for device in agent.room["devices"]:
+        device["simulated"] = device["id"] == "lights"
+    agent.say("room", agent.room)
+    expect(page.locator(".where .badge")).to_have_text("Có thiết bị mô phỏng")
+    for device in agent.room["devices"]:
+        device["simulated"] = False
+    agent.room["simulated"] = False
+    agent.say("room", agent.room)
+    expect(page.locator(".where .badge")).to_be_hidden()
+
+
 def test_progress_counts_steps_and_other_lessons_wait(agent: StandIn, teacher: Page) -> None:
     lesson = scenes.lesson("stem-robotics", agent.room)
     scenes.set_steps(lesson, "done", scenes.of("screen", "sockets"))
