@@ -334,6 +334,8 @@ export const EN = {
     other: ["The device reports a fault.", "Call a technician."],
     unknown: ["The device reports a fault.", "Switch {device} off and on; if it stays so, call a technician."],
   },
+    "not-now": ["The device takes no command yet.", "Wait 1 or 2 minutes; if it stays so, call a technician."],
+    driver: ["The software for this device is broken.", "Have a technician read the controller's log."],
   wires: {
     network: "Check the network cable and power of {device}.",
     serial: "Check the control cable (RS-232) and power of {device}.",

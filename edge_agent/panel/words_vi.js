@@ -339,6 +339,8 @@ export const VI = {
     other: ["Thiết bị báo lỗi.", "Gọi kỹ thuật viên."],
     unknown: ["Thiết bị báo lỗi.", "Tắt nguồn {device} rồi bật lại; nếu vẫn vậy, gọi kỹ thuật viên."],
   },
+    "not-now": ["Thiết bị chưa nhận lệnh.", "Chờ 1 hoặc 2 phút; nếu vẫn vậy, gọi kỹ thuật viên."],
+    driver: ["Phần mềm điều khiển thiết bị này bị lỗi.", "Gọi kỹ thuật viên xem nhật ký máy điều khiển."],
   // what to look at, by how the device is wired
   wires: {
     network: "Kiểm tra dây mạng và nguồn điện của {device}.",

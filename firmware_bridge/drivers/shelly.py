@@ -25,7 +25,7 @@ from classroom_profiles.model import Model
 from classroom_profiles.reading import Change, Health, HealthState, Reading
 from classroom_profiles.state import Control
 from firmware_bridge.driver import DriverKind, Wires, reading
-from firmware_bridge.errors import BadReply, Refused, Timeout, Unreachable
+from firmware_bridge.errors import BadReply, Refused, Timeout, Unreachable, WrongPassword
 from firmware_bridge.secret import Secret, SecretMissing
 
 SWITCH = Target(Capability.SWITCH)
@@ -186,7 +186,7 @@ def _new(status: _Status, values: dict[str, Value]) -> list[Reading]:
 
 def _content(answer: httpx.Response) -> Any:
     if answer.status_code == 401:
-        raise Refused("password")
+        raise WrongPassword("password")
     try:
         content = answer.json()
     except ValueError as wrong:

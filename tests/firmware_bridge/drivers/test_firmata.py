@@ -15,7 +15,7 @@ from classroom_profiles.reading import Health, HealthState
 from firmware_bridge.driver import Driver, Wires
 from firmware_bridge.driver_page import page
 from firmware_bridge.drivers.firmata import DRIVER
-from firmware_bridge.errors import BadReply, DeviceError, NotNow, Refused, Timeout, Unreachable
+from firmware_bridge.errors import BadReply, DeviceError, NotNow, Refused, Timeout, Unreachable, WrongFirmware
 from simulators.firmata import FirmataBoard
 from simulators.pty_port import PtyPort
 from tests.firmware_bridge.firmata_rig import RigBoard
@@ -180,7 +180,11 @@ async def test_a_board_that_was_started_long_ago_is_asked_who_it_is() -> None:
     ("fault", "error", "words"),
     [
         ("silent", Timeout, "says nothing within 0.5 s; has it power, is StandardFirmata on it"),
-        ("wrong-firmware", BadReply, "but it is not Firmata; upload StandardFirmata to it, or correct its baudrate"),
+        (
+            "wrong-firmware",
+            WrongFirmware,
+            "but it is not Firmata; upload StandardFirmata to it, or correct its baudrate",
+        ),
         ("garbage", BadReply, "it is not Firmata|rubbish came"),
         ("drop", BadReply, "it is not Firmata"),
         ("frozen", Timeout, "did not say its Capabilities in 0.5 s"),
@@ -240,7 +244,7 @@ async def test_a_board_of_another_protocol_is_not_spoken_to() -> None:
             self._send(bytes([0xF9, 3, 0]))
 
     async with Next() as board:
-        with pytest.raises(BadReply, match=r"it speaks Firmata 3.0, not 2.x"):
+        with pytest.raises(WrongFirmware, match=r"it speaks Firmata 3.0, not 2.x"):
             async with driver_at(board.port, **KIT):
                 pass
 
