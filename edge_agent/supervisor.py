@@ -183,7 +183,7 @@ class Supervisor:
 
     def _say_if_lost(self, health: Health, why: str) -> None:
         """Once when it is lost, once when it is back."""
-        lost = health.state in (HealthState.UNREACHABLE, HealthState.FAULT)
+        lost = not health.is_well
         if lost and not self._lost:
             _log.warning("%s: %s (%s)%s", self.device_id, health.state, health.reason, f": {why}" if why else "")
         elif self._lost and not lost:

@@ -125,6 +125,8 @@ export const VI = {
     undone: "đã trả lại như cũ",
     undoing: "đang trả lại như cũ",
     "undo-failed": "không trả lại như cũ được",
+    fault: "có lỗi",
+    lost: "lúc này {health}",
     again: "lần {attempt}",
     seconds: "{time}",
   },
@@ -337,10 +339,10 @@ export const VI = {
     filter: ["Lưới lọc bẩn.", "Báo kỹ thuật viên lau lưới lọc."],
     airflow: ["Luồng gió bị chặn.", "Dọn chỗ thoát gió của {device}."],
     other: ["Thiết bị báo lỗi.", "Gọi kỹ thuật viên."],
-    unknown: ["Thiết bị báo lỗi.", "Tắt nguồn {device} rồi bật lại; nếu vẫn vậy, gọi kỹ thuật viên."],
-  },
     "not-now": ["Thiết bị chưa nhận lệnh.", "Chờ 1 hoặc 2 phút; nếu vẫn vậy, gọi kỹ thuật viên."],
     driver: ["Phần mềm điều khiển thiết bị này bị lỗi.", "Gọi kỹ thuật viên xem nhật ký máy điều khiển."],
+    unknown: ["Thiết bị báo lỗi.", "Tắt nguồn {device} rồi bật lại; nếu vẫn vậy, gọi kỹ thuật viên."],
+  },
   // what to look at, by how the device is wired
   wires: {
     network: "Kiểm tra dây mạng và nguồn điện của {device}.",
