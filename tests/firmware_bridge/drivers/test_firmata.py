@@ -424,7 +424,7 @@ def test_its_page_tells_what_may_hang_on_a_pin() -> None:
 # --- any bytes -------------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.lists(st.binary(min_size=1, max_size=60), max_size=6))
 def test_whatever_comes_out_of_a_port_ends_in_a_named_error(chunks: list[bytes]) -> None:
     async def run() -> None:
@@ -446,7 +446,7 @@ def test_whatever_comes_out_of_a_port_ends_in_a_named_error(chunks: list[bytes])
     asyncio.run(run())
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.lists(st.binary(min_size=1, max_size=60), min_size=1, max_size=6))
 def test_rubbish_between_the_messages_breaks_nothing_that_it_does_not_end(chunks: list[bytes]) -> None:
     """Noise may look like a message: the driver goes on, or ends with a named error; it never does anything else."""

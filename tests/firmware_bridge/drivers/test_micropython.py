@@ -497,7 +497,7 @@ def test_wrong_options_are_named(options: dict[str, Any], words: str) -> None:
         DRIVER.open(options, Wires())
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.lists(st.binary(min_size=1, max_size=60), max_size=6))
 def test_whatever_comes_out_of_a_port_ends_in_a_named_error(chunks: list[bytes]) -> None:
     async def run() -> None:

@@ -685,7 +685,7 @@ async def test_a_command_whose_answer_is_lost_is_not_told_again() -> None:
             await watch.command("power", False)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.binary(max_size=30).map(lambda line: line.replace(b"\r", b"")), min_size=1, max_size=12))
 def test_no_answers_do_more_than_end_the_conversation(lines: list[bytes]) -> None:
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

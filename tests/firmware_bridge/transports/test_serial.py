@@ -326,7 +326,7 @@ async def test_giving_up_while_it_opens_leaves_the_port_free() -> None:
                     await asyncio.sleep(0)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.binary(min_size=1, max_size=40), max_size=8))
 def test_any_bytes_in_any_pieces_arrive_as_they_were_sent(pieces: list[bytes]) -> None:
     async def run() -> None:
