@@ -3,12 +3,14 @@
 Pure over descriptions of ports; `seen` reads those of this computer.
 """
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from serial.tools import list_ports
 
+from classroom_profiles.wiring import Address
 from firmware_bridge.errors import Unplugged, Unreachable
 
 USB = "usb:"
@@ -58,6 +60,11 @@ def device_of(name: str, ports: Iterable[SeenPort]) -> str:
         known = ", ".join(sorted(port.serial_number for port in there if port.serial_number)) or "none"
         raise Unplugged(f"no board {number} is plugged in; boards here: {known}")
     return found[0]
+
+
+def port_address(port: str, part: str = "") -> Address:
+    """Of what is on this port; `part` where several share it."""
+    return Address("port", port.casefold() if port.startswith(USB) else os.path.normpath(port), part)
 
 
 def behind(name: str, ports: Iterable[SeenPort]) -> SeenPort | None:
