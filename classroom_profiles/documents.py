@@ -1,6 +1,6 @@
 """Room and profile files: YAML in, validated models out, or everything that is wrong with them, each with its place."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -9,9 +9,11 @@ from pydantic import BaseModel, ValidationError
 
 from classroom_profiles import plain_words, yaml_tree
 from classroom_profiles.model import Model
+from classroom_profiles.offer import OfferOf, nothing_known
 from classroom_profiles.problem import DocumentError, Loc, Problem, did_you_mean, shown
 from classroom_profiles.profile import Profile, misordered
-from classroom_profiles.room import Room, misnamed
+from classroom_profiles.room import Device, Room, misnamed
+from classroom_profiles.wiring import AddressOf, miswired, nowhere_known
 from classroom_profiles.yaml_tree import Tree
 
 __all__ = [
@@ -62,17 +64,22 @@ def check_room(
     profiles: Collection[str] | None = None,
     drivers: Collection[str] | None = None,
     options_of: OptionsOf | None = None,
+    offer_of: OfferOf = nothing_known,
+    address_of: AddressOf = nowhere_known,
 ) -> Room:
     """The room in the file, its names held against each other and against what else is known.
 
     `profiles`: the ids that a trigger may start. `drivers`: the names that a device may give. `options_of`: asked
-    once for each driver that is known. Raises DocumentError with all that is wrong.
+    once for each driver that is known. `offer_of`: what a device would take. `address_of`: where on its wire it is.
+    Raises DocumentError with all that is wrong.
     """
     tree = yaml_tree.read(Path(path))
     problems = _names_apart(tree)
     if profiles is not None:
         problems += _unknown_profiles(tree, profiles)
     problems += _wrong_options(tree, drivers, options_of)
+    wired = miswired(_right_in_themselves(tree), address_of, offer_of)
+    problems += [tree.problem(loc, message) for loc, message in wired]
     return _model(tree, Room, problems)
 
 
@@ -170,6 +177,15 @@ def _wrong_in_options(tree: Tree, here: Loc, driver: str, options: object, optio
     except ValidationError as wrong:
         return plain_words.problems(tree, wrong, model, (*here, "options"))
     return []
+
+
+def _right_in_themselves(tree: Tree) -> Iterator[tuple[int, Device]]:
+    for number, device in enumerate(_list(tree.value.get("devices"))):
+        try:
+            right = Device.model_validate(device)
+        except ValidationError:  # the room's own model says so, with its place
+            continue
+        yield number, right
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

@@ -41,6 +41,7 @@ UNITS = {
     "ma": "mA", "hz": "Hz", "deg": "°", "rad": "rad", "m": "m", "cm": "cm", "mm": "mm", "kg": "kg", "g": "g",
     "n": "N", "s": "s", "ms": "ms", "us": "µs", "h": "h", "min": "min", "bytes": "B", "kib": "KiB", "mib": "MiB",
     "points": "points", "batches": "batches", "steps": "steps",
+    "devices": "devices",
 }  # fmt: skip
 """The last word of a metric's name, and the unit as people read it."""
 
@@ -111,6 +112,7 @@ METRICS: tuple[Metric, ...] = (
         profile             | text   | the profile's id
         ready_s             | number | from the tap to ready
         failed_steps        | number | failed, not tried or not undone
+        lost_devices        | number | of a lesson that is ready: unreachable or in fault now
         """,
     ),
     *_of(

@@ -12,7 +12,6 @@ from enum import StrEnum
 
 from classroom_profiles.capability import Command, Target, Value, WrongValue
 from classroom_profiles.profile import Need, Profile, Step
-from classroom_profiles.reading import HealthState
 from classroom_profiles.role import Role
 from classroom_profiles.room import Device, Room
 from classroom_profiles.state import Control, DeviceState, RoomState
@@ -143,8 +142,7 @@ def _step(
 ) -> PlanStep:
     command = step.set.command
     metric = command.target.metric
-    known = state.health.state not in (HealthState.UNREACHABLE, HealthState.FAULT)
-    found = state.values.get(metric) if known else None
+    found = state.values.get(metric) if state.health.is_well else None
     now = reached.get((device.id, metric), found)
     after = [last_of_device[device.id]] if device.id in last_of_device else []
     after += [made for made in _named(step, ids_of_step) if made not in after]

@@ -42,6 +42,11 @@ class Health:
     def reachable(self) -> bool:
         return self.state is not HealthState.UNREACHABLE
 
+    @property
+    def is_well(self) -> bool:
+        """False for a device on which nobody can count now."""
+        return self.state not in (HealthState.UNREACHABLE, HealthState.FAULT)
+
 
 Change = Reading | Health
 """What a driver yields."""

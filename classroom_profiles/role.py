@@ -1,7 +1,9 @@
 """What a device is for in a room. Profiles name roles, never devices, so that one profile fits every room."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 
+from classroom_profiles.capability import Capability
 from classroom_profiles.model import Name
 
 
@@ -58,3 +60,27 @@ ROLE_NAMES: dict[Role, Name] = {
     Role.EXPERIMENT: Name(vi="Thí nghiệm", en="Experiment"),
     Role.PRINTER_3D: Name(vi="Máy in 3D", en="3D printer"),
 }
+
+_ON_OR_OFF = (Capability.SWITCH,)
+_MORE_OR_LESS = (Capability.SWITCH, Capability.LEVEL)
+
+TAKES: Mapping[Role, tuple[Capability, ...]] = {
+    Role.PROJECTOR: (Capability.POWER, Capability.SWITCH),
+    Role.DISPLAY: (Capability.POWER, Capability.SWITCH),
+    Role.SCREEN: _MORE_OR_LESS,
+    Role.LIGHTS: _MORE_OR_LESS,
+    Role.BOARD_LIGHT: _MORE_OR_LESS,
+    Role.BLINDS: _MORE_OR_LESS,
+    Role.SPEAKERS: _MORE_OR_LESS,
+    Role.MICROPHONE: _MORE_OR_LESS,
+    Role.CAMERA: (Capability.CAMERA, Capability.POWER, Capability.SWITCH),
+    Role.VENTILATION: _MORE_OR_LESS,
+    Role.AIR_CONDITIONER: (Capability.SWITCH, Capability.LEVEL, Capability.POWER),
+    Role.SOCKETS: _ON_OR_OFF,
+    Role.BENCH_POWER: _ON_OR_OFF,
+    Role.GAS_VALVE: _ON_OR_OFF,
+    Role.DOOR_LOCK: _ON_OR_OFF,
+    Role.WARNING_LIGHT: _ON_OR_OFF,
+    Role.ROBOT_KIT: (Capability.ROBOT, Capability.PROGRAM),
+}
+"""What a device must take, one of these at least, to be what it is called. A role that is not here may only measure."""

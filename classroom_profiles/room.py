@@ -20,6 +20,9 @@ class Device(Model):
     driver: str = Field(pattern=r"^[a-z][a-z0-9-]{0,31}$", description="the driver's name: `lophoc driver list`")
     name: Name | None = Field(None, description="what people call it; the role's name where left out")
     group: Slug | None = Field(None, description="devices used together, such as the robot kits of one table")
+    simulated: bool | None = Field(
+        None, description="true if nothing real is at the other end, so that all it says is marked; as the room has it"
+    )
     options: dict[str, Any] = Field(default_factory=dict, description="the driver's options: `lophoc driver show NAME`")
 
     @property
@@ -79,6 +82,7 @@ class Room(Model):
     gateway: Slug | None = Field(None, description="the gateway's id; the room's id where left out")
     name: Name = Field(description="what people call the room, {vi: ..., en: ...}")
     open_view: bool = Field(True, description="anyone in the building may see the room's state without a PIN")
+    simulated: bool = Field(False, description="true if this is no real room: all that is said of it is marked")
     devices: Annotated[tuple[Device, ...], Field(min_length=1, max_length=256, description="everything in the room")]
     triggers: tuple[Trigger, ...] = Field((), description="what buttons and sensors do by themselves")
 
@@ -96,6 +100,11 @@ class Room(Model):
 
     def device(self, device_id: str) -> Device | None:
         return next((device for device in self.devices if device.id == device_id), None)
+
+    def is_simulated(self, device_id: str) -> bool:
+        """What its device says, else the room; for whatever else is in the room, such as its lesson, the room."""
+        device = self.device(device_id)
+        return self.simulated if device is None or device.simulated is None else device.simulated
 
     def having(self, role: Role) -> tuple[Device, ...]:
         """The devices of a role, in the order written."""

@@ -15,6 +15,7 @@ from limits import RateLimitItem, parse_many
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 
+from edge_agent.known_places import KnownPlaces
 from edge_agent.pins import Pins, WrongPins
 from edge_agent.rank import HOLDERS, Rank
 
@@ -25,7 +26,6 @@ PER_ROOM = "20/10minutes;200/day"
 shall not be able to keep the teacher at the wall panel out."""
 
 _SESSIONS = 64
-_KNOWN = 256
 
 _log = logging.getLogger("lophoc.access")
 
@@ -59,15 +59,22 @@ class _Session:
 
 
 class Access:
-    """Sessions live in memory: after a restart everyone is asked again."""
+    """Sessions live in memory: after a restart everyone is asked again. Where someone has logged in is remembered."""
 
-    def __init__(self, pins: Pins, open_view: bool, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        pins: Pins,
+        open_view: bool,
+        clock: Callable[[], float] = time.monotonic,
+        known: KnownPlaces | None = None,
+    ) -> None:
         self._pins = pins
         self._anyone = Rank.VIEWER if open_view else Rank.OPEN
         self._clock = clock
         self._sessions: OrderedDict[bytes, _Session] = OrderedDict()
         self._one_at_a_time = asyncio.Lock()
-        self._tries = _Tries()
+        self._known = known or KnownPlaces()
+        self._tries = _Tries(self._known)
 
     @property
     def pins_set(self) -> bool:
@@ -93,7 +100,8 @@ class Access:
                 self._tries.wrong(place)
                 _log.warning("a wrong PIN from %s", address)
                 raise WrongPin
-            self._tries.right(place)
+            # what was wrong before stays counted, or one who knows a PIN could go on guessing the other
+            await self._known.add(place)
         token = secrets.token_urlsafe(32)
         self._sessions[_key(token)] = _Session(rank, self._clock() + SESSION_S, edition)
         while len(self._sessions) > _SESSIONS:
@@ -113,7 +121,7 @@ class Access:
 
     def knows(self, token: str | None, address: str) -> bool:
         """Is it someone who has logged in, or an address from which someone has, such as the wall panel's?"""
-        return self.standing(token).rank in HOLDERS or self._tries.knows(_place(address))
+        return self.standing(token).rank in HOLDERS or _place(address) in self._known
 
     def renew(self, token: str | None) -> None:
         """A person has used it."""
@@ -138,10 +146,10 @@ class Access:
 class _Tries:
     """Wrong PINs in moving windows: of each address, and of all that are strangers."""
 
-    def __init__(self) -> None:
+    def __init__(self, known: KnownPlaces) -> None:
         self._windows = MovingWindowRateLimiter(MemoryStorage())
         self._per_address, self._per_room = parse_many(PER_ADDRESS), parse_many(PER_ROOM)
-        self._known: OrderedDict[str, None] = OrderedDict()
+        self._known = known
 
     def wait_s(self, place: str) -> int | None:
         """How long it has to wait; None if it need not."""
@@ -154,16 +162,6 @@ class _Tries:
     def wrong(self, place: str) -> None:
         for each in self._counted(place):
             self._windows.hit(*each)
-
-    def right(self, place: str) -> None:
-        """What was wrong before stays counted, or one who knows a PIN could go on guessing the other."""
-        self._known[place] = None
-        self._known.move_to_end(place)
-        if len(self._known) > _KNOWN:
-            self._known.popitem(last=False)
-
-    def knows(self, place: str) -> bool:
-        return place in self._known
 
     def _counted(self, place: str) -> list[tuple[RateLimitItem, str]]:
         room = [] if place in self._known else [(each, "room") for each in self._per_room]

@@ -15,6 +15,7 @@ import uvicorn
 from classroom_profiles.profile import Profile
 from classroom_profiles.room import Room
 from classroom_profiles.topics import Address
+from edge_agent import known_places
 from edge_agent.access import Access
 from edge_agent.api import Parts, make_api
 from edge_agent.boot import boot_id
@@ -24,10 +25,12 @@ from edge_agent.events import Events
 from edge_agent.gateway_points import report
 from edge_agent.guard import Guard
 from edge_agent.journal import Journal
+from edge_agent.known_places import KnownPlaces
 from edge_agent.lesson_store import LessonStore
 from edge_agent.lessons import Lessons
 from edge_agent.live_room import LiveRoom
 from edge_agent.pins import VARIABLES, Pins
+from edge_agent.simulated import marking
 from edge_agent.triggers import Triggers
 from edge_agent.uplink import Uplink
 from edge_agent.views import Views
@@ -71,11 +74,12 @@ async def run_agent(
         LessonStore(settings.data / "lesson.sqlite") as store,
         link,
     ):
-        live = LiveRoom(room, Wires(mqtt=link), changes, journal.write)
+        record = marking(room, journal.write)
+        live = LiveRoom(room, Wires(mqtt=link), changes, record)
         profiles = {profile.id: profile for profile in settings.profiles}
-        lessons = Lessons(live, profiles, store, changes, journal.write)
+        lessons = Lessons(live, profiles, store, changes, record)
         uplink = Uplink(settings.uplink, Address(room.school, room.gateway_id), journal, changes.uplink)
-        access = Access(pins, room.open_view)
+        access = Access(pins, room.open_view, known=KnownPlaces(settings.data / known_places.FILE))
         if not access.pins_set:
             say_no_pins(settings.data)
         views = Views(live, lessons, journal, uplink)
@@ -100,9 +104,9 @@ async def run_agent(
             running = [
                 tasks.create_task(live.run(), name="devices"),
                 tasks.create_task(lessons.run(), name="lessons"),
-                tasks.create_task(Triggers(live, lessons, journal.write).run(), name="triggers"),
+                tasks.create_task(Triggers(live, lessons, record).run(), name="triggers"),
                 tasks.create_task(uplink.run(), name="uplink"),
-                tasks.create_task(report(journal, uplink, room.room, room.gateway_id), name="gateway points"),
+                tasks.create_task(report(journal, uplink, record, room.room, room.gateway_id), name="gateway points"),
                 tasks.create_task(settle(), name="settle"),
             ]
             serving = tasks.create_task(server.serve([listening]), name="http")

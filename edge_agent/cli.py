@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from classroom_profiles.documents import DocumentError, builtin_profiles, check_room, profiles_in
+from classroom_profiles.documents import DocumentError, builtin_profiles, profiles_in
 from classroom_profiles.profile import Profile
 from classroom_profiles.room import Room
 from edge_agent.pins import FILE, RULE, WrongPins, check, set_pin
@@ -120,8 +120,7 @@ def _log_to_stderr() -> logging.Logger:
 
 def _documents(config: Path, own: Path | None) -> tuple[Room, tuple[Profile, ...]]:
     """The room and all profiles; a profile of one's own goes before the built-in one of its name. Exits with 2."""
-    from firmware_bridge.cli import options_of
-    from firmware_bridge.driver import names
+    from firmware_bridge.cli import checked_room
 
     problems: list[str] = []
     known = {profile.id: profile for profile in builtin_profiles()}
@@ -131,7 +130,7 @@ def _documents(config: Path, own: Path | None) -> tuple[Room, tuple[Profile, ...
     except DocumentError as wrong:
         problems += [str(problem) for problem in wrong.problems]
     try:
-        room = check_room(config, profiles=known, drivers=names(), options_of=options_of)
+        room = checked_room(config, known)
     except DocumentError as wrong:
         problems += [str(problem) for problem in wrong.problems]
     if problems:

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable, Iterable
 
 from classroom_profiles.capability import Value
 from classroom_profiles.telemetry import Measurement, Point, Series
@@ -40,8 +41,15 @@ def _age_s(journal: Journal) -> float:
     return 0.0 if journal.oldest_us is None else max(0.0, time.time() - journal.oldest_us / 1e6)
 
 
-async def report(journal: Journal, uplink: Uplink, room: str, gateway: str, every_s: float = 60.0) -> None:
+async def report(
+    journal: Journal,
+    uplink: Uplink,
+    record: Callable[[Iterable[Point]], None],
+    room: str,
+    gateway: str,
+    every_s: float = 60.0,
+) -> None:
     """Write them, forever; for a TaskGroup."""
     while True:
         await asyncio.sleep(every_s)
-        journal.write(gateway_points(journal, uplink.connected, room, gateway, time.time_ns() // 1000))
+        record(gateway_points(journal, uplink.connected, room, gateway, time.time_ns() // 1000))

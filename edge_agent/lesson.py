@@ -11,8 +11,10 @@ from classroom_profiles.capability import Capability, Command, Target
 from classroom_profiles.model import Name
 from classroom_profiles.plan import Gap, Plan, PlanStep
 from classroom_profiles.profile import Need, Profile
+from classroom_profiles.reading import Health, HealthState
 from classroom_profiles.role import Role
 
+POWER_ON = Command(Target(Capability.POWER), True)
 POWER_OFF = Command(Target(Capability.POWER), False)
 
 
@@ -46,8 +48,9 @@ class StepState(StrEnum):
 @dataclass(frozen=True, slots=True)
 class StepError:
     code: str
-    """Of a DeviceError, or `after`: a step that this one comes after failed, or `not-known`: nothing to put back to,
-    or `unknown-profile`, `unknown-device`: it was there before the agent was restarted, or `internal`."""
+    """Of a DeviceError, or `fault`: the device reports that it is broken, or `after`: a step that this one comes after
+    failed, or `not-known`: nothing to put back to, or `unknown-profile`, `unknown-device`: it was there before the
+    agent was restarted, or `internal`."""
     detail: str = ""
 
 
@@ -78,6 +81,18 @@ class LessonStep:
         if self.state is StepState.FAILED:
             return self.perhaps_moved or (self.attempt > 0 and leaves_doubt(self.error))
         return self.state in (StepState.DONE, StepState.RUNNING)
+
+
+def let_down(health: Health) -> StepError | None:
+    """Why nobody can count on a device of this health; None if it is well."""
+    if health.state is HealthState.UNREACHABLE:
+        return StepError("unreachable", f"it cannot be reached: {health.reason}")
+    return broken(health)
+
+
+def broken(health: Health) -> StepError | None:
+    """What is wrong in the device itself, if that is known: it says more than that it cannot be told."""
+    return StepError("fault", f"it reports a fault: {health.reason}") if health.state is HealthState.FAULT else None
 
 
 def leaves_doubt(error: StepError | None) -> bool:
@@ -134,6 +149,11 @@ class Lesson:
     def is_busy(self) -> bool:
         """True while something is being done, so that another lesson has to wait."""
         return self.state in (LessonState.PREFLIGHT, LessonState.RUNNING, LessonState.UNDOING)
+
+    @property
+    def devices(self) -> dict[str, Role]:
+        """Those that its steps are for, in the order of the plan, each with its role."""
+        return {step.device: step.role for step in self.steps}
 
     def step(self, step_id: str) -> LessonStep:
         """Raises KeyError."""

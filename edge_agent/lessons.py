@@ -9,6 +9,9 @@ from typing import Any
 
 from classroom_profiles.plan import plan
 from classroom_profiles.profile import Preempts, Profile
+from classroom_profiles.reading import Change, Health
+from classroom_profiles.room import Device
+from classroom_profiles.state import NOT_OPENED
 from classroom_profiles.telemetry import Point
 from edge_agent.changes import Changes
 from edge_agent.lesson import Lesson, LessonState, StepError, StepState, begun, doubting, planned
@@ -16,7 +19,7 @@ from edge_agent.lesson_store import LessonStore
 from edge_agent.live_room import LiveRoom, now_us
 from edge_agent.preflight import CHECK_S, preflight
 from edge_agent.preparation import VERIFY_S, Preparation, RequiredFailed
-from edge_agent.telemetry_points import LESSON, event_point, lesson_points
+from edge_agent.telemetry_points import LESSON, event_point, lesson_points, lost_devices_point
 
 _log = logging.getLogger("lophoc.lesson")
 
@@ -64,18 +67,30 @@ class Lessons:
         """What is being done. One that was stopped and has not let go yet is none, and has nothing to say any more."""
         self._began: tuple[str, float] = ("", 0.0)
         """The lesson that was begun last, and when (the loop's time)."""
+        self._told_lost: dict[str, Health] | None = None
+        """What of `lost` was told last; None before the first lesson."""
 
     async def run(self) -> None:
         """Forever: first goes on with a lesson that was being prepared or undone when the agent was stopped."""
         try:
-            async with asyncio.TaskGroup() as tasks:
-                self._tasks = tasks
-                await self._resume()
-                self._running.set()
-                await asyncio.get_running_loop().create_future()
+            with self._room.listen(self._heard):
+                async with asyncio.TaskGroup() as tasks:
+                    self._tasks = tasks
+                    await self._resume()
+                    self._running.set()
+                    await asyncio.get_running_loop().create_future()
         finally:
             self._running.clear()
             self._tasks = None
+
+    @property
+    def lost(self) -> dict[str, Health]:
+        """The devices of a lesson that is ready on which nobody can count now, each with its health."""
+        if self.current is None or self.current.state is not LessonState.READY:
+            return {}
+        state = self._room.state()
+        health = {device: state.of(device).health for device in self.current.devices}
+        return {device: found for device, found in health.items() if not found.is_well and found != NOT_OPENED}
 
     async def preview(self, profile: str, without: Collection[str]) -> Lesson:
         """The lesson as it would run now, and what stands in its way. Nothing is touched. Raises UnknownProfile."""
@@ -293,6 +308,21 @@ class Lessons:
         if before is None or (before.id, before.state) != (lesson.id, lesson.state):
             _say(lesson)
             self._record(lesson_points(self._room.room.room, lesson, now_us()))
+        self._tell_lost()
+
+    def _heard(self, device: Device, change: Change) -> None:
+        if isinstance(change, Health) and self.current is not None and device.id in self.current.devices:
+            self._tell_lost()
+
+    def _tell_lost(self) -> None:
+        """A lesson that is ready stays so; but whoever looks at it, here or at the centre, sees what it has lost."""
+        lost = self.lost
+        if lost == self._told_lost:
+            return
+        if self._told_lost is None or len(lost) != len(self._told_lost):
+            self._record([lost_devices_point(self._room.room.room, len(lost), now_us())])
+        self._told_lost = lost
+        self._changes.lesson()
 
     def _event(self, metric: str, value: str) -> None:
         self._record([event_point(self._room.room.room, LESSON, LESSON, metric, value, now_us())])

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from classroom_profiles.capability import Command, Value
-from classroom_profiles.reading import Change, Health, HealthState, Reading
+from classroom_profiles.reading import Change, Health, Reading
 from classroom_profiles.room import Device, Room
 from classroom_profiles.state import NOT_OPENED, Control, DeviceState, RoomState
 from classroom_profiles.telemetry import Point
@@ -94,11 +94,15 @@ class LiveRoom:
     def state(self) -> RoomState:
         return RoomState({name: _state(live) for name, live in self._live.items()})
 
+    def health(self, device_id: str) -> Health:
+        """How it is now. Raises KeyError."""
+        return self._live[device_id].health
+
     def value(self, device_id: str, metric: str) -> Value | None:
         """What it reads; None if that is not known now. Raises KeyError."""
         live = self._live[device_id]
         found = live.readings.get(metric)
-        return found.value if found is not None and _is_there(live.health) else None
+        return found.value if found is not None and live.health.is_well else None
 
     def is_told(self, device_id: str) -> bool:
         """True while a command is on its way to it. Raises KeyError."""
@@ -176,10 +180,6 @@ def _maker(kind: DriverKind[Any], options: Any, wires: Wires) -> Callable[[], dr
     return lambda: kind.make(options, wires)
 
 
-def _is_there(health: Health) -> bool:
-    return health.state not in (HealthState.UNREACHABLE, HealthState.FAULT)
-
-
 def _state(live: _Live) -> DeviceState:
     values = {metric: reading.value for metric, reading in live.readings.items()}
     return DeviceState(live.health, values, live.supervisor.controls)
@@ -188,7 +188,7 @@ def _state(live: _Live) -> DeviceState:
 def _settled_by(live: _Live) -> float:
     if live.health == NOT_OPENED and live.supervisor.opened_at is None:
         return float("inf")
-    if live.supervisor.opened_at is None or (live.health != NOT_OPENED and not _is_there(live.health)):
+    if live.supervisor.opened_at is None or (live.health != NOT_OPENED and not live.health.is_well):
         return 0.0
     has_said = live.health != NOT_OPENED and all(
         control.target.metric in live.readings for control in live.supervisor.controls or ()

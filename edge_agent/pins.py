@@ -3,14 +3,12 @@
 import hashlib
 import hmac
 import json
-import os
 import secrets
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from edge_agent import private_file
 from edge_agent.rank import HOLDERS, Rank
 
 FILE = "pins.json"
@@ -104,7 +102,7 @@ def set_pin(file: Path, rank: Rank, pin: str) -> None:
     salt = secrets.token_bytes(16)
     kept[rank] = _Kept(salt, _hash(pin, salt))
     file.parent.mkdir(parents=True, exist_ok=True)
-    _write(file, {rank: {"salt": one.salt.hex(), "scrypt": one.hashed.hex()} for rank, one in kept.items()})
+    private_file.write(file, {rank: {"salt": one.salt.hex(), "scrypt": one.hashed.hex()} for rank, one in kept.items()})
 
 
 def _hash(pin: str, salt: bytes) -> bytes:
@@ -122,22 +120,3 @@ def _read(file: Path) -> dict[Rank, _Kept]:
         }
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as wrong:
         raise WrongPins(f"{file} cannot be read ({type(wrong).__name__}); remove it and set the PINs anew") from wrong
-
-
-def _write(file: Path, content: Any) -> None:
-    number, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")  # mode 0600
-    made = Path(name)
-    try:
-        with os.fdopen(number, "w", encoding="utf-8") as out:
-            json.dump(content, out, indent=1)
-            out.flush()
-            os.fsync(out.fileno())
-        made.replace(file)
-    except BaseException:
-        made.unlink(missing_ok=True)
-        raise
-    folder = os.open(file.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

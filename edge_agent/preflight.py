@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import replace
 
 from classroom_profiles.profile import Need
-from edge_agent.lesson import Blocked, Lesson, LessonState, LessonStep, StepError, StepState
+from edge_agent.lesson import Blocked, Lesson, LessonState, LessonStep, StepError, StepState, broken
 from edge_agent.live_room import LiveRoom
 from firmware_bridge.errors import DeviceError, NotNow, Timeout
 
@@ -35,12 +35,12 @@ async def _check(room: LiveRoom, step: LessonStep) -> StepError | None:
         async with asyncio.timeout(CHECK_S):
             await room.check(step.device, step.command)
     except NotNow:
-        return None
+        pass
     except DeviceError as error:
-        return StepError(error.code, str(error))
+        return broken(room.health(step.device)) or StepError(error.code, str(error))
     except TimeoutError:
         return StepError(Timeout.code, f"it did not say in {CHECK_S:g} s if it could")
-    return None
+    return broken(room.health(step.device))  # it would obey, and not count as done: better said before anything moves
 
 
 def _blocked(step: LessonStep) -> Blocked | None:

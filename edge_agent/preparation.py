@@ -10,15 +10,19 @@ from dataclasses import replace
 
 from classroom_profiles.capability import Command
 from classroom_profiles.profile import Need
+from classroom_profiles.reading import HealthState
 from edge_agent.backoff import delays
 from edge_agent.lesson import (
+    POWER_ON,
     Lesson,
     LessonStep,
     StepError,
     StepState,
+    broken,
     dependents,
     goes_dark,
     leaves_doubt,
+    let_down,
     superseded,
 )
 from edge_agent.live_room import LiveRoom
@@ -63,6 +67,7 @@ class Preparation:
             why = failed.exceptions[0]
         if why is not None:
             raise why
+        await self._look_again()
 
     async def undo(self) -> None:
         """Put back what may have moved, last things first. What cannot be put back says so in its step."""
@@ -90,6 +95,23 @@ class Preparation:
         else:
             await self._try(step)
         self._judge(self.lesson.step(step_id))
+
+    async def _look_again(self) -> None:
+        """No device that was lost or broke while others were prepared is called done. Raises RequiredFailed."""
+
+        def held() -> list[LessonStep]:
+            return [step for step in self.lesson.steps if step.state in (StepState.DONE, StepState.ALREADY)]
+
+        def well() -> bool:
+            return all(self._room.health(step.device).is_well for step in held())
+
+        if await self._room.until(well, self._verify_s):
+            return
+        for step in held():
+            if (error := let_down(self._room.health(step.device))) is not None:
+                self._put(replace(step, state=StepState.FAILED, error=error))
+        for step in self.lesson.steps:
+            self._judge(step)
 
     async def _try(self, step: LessonStep) -> None:
         error = await self._achieve(step, step.command, StepState.RUNNING)
@@ -123,7 +145,9 @@ class Preparation:
         return await self._achieve(step, step.undo, None)
 
     async def _achieve(self, step: LessonStep, command: Command, state: StepState | None) -> StepError | None:
-        """Bring the device there in one of several tries; None if it is there. `state`: what the step is meanwhile."""
+        """Bring the device there in one of several tries; None if it is there and well.
+
+        `state`: what the step is meanwhile; None on the way back, where it need not be well."""
         pauses = delays(self._pause_s, 8 * self._pause_s)
         error: StepError | None = None
         moved = step.perhaps_moved or step.may_have_moved
@@ -138,14 +162,16 @@ class Preparation:
             try:
                 await self._room.command(step.device, command, step.timeout_s)
                 await self._verify(step.device, command)
+                error = None if state is None else await self._let_down(step.device, command)
             except Refused as why:
                 return StepError(why.code, str(why))
             except DeviceError as why:
-                error = StepError(why.code, str(why))
+                error = broken(self._room.health(step.device)) or StepError(why.code, str(why))
+                continue
             except KeyError:
                 return StepError("unknown-device", "the room does not have it any more")
-            else:
-                return None
+            if error is None or error.code == "fault":  # a lamp does not mend itself
+                return error
         return error
 
     async def _verify(self, device: str, command: Command) -> None:
@@ -158,6 +184,19 @@ class Preparation:
 
         if not await self._room.until(reads_so, self._verify_s):
             raise BadReply(f"it confirmed {command}, and reads {self._room.value(device, metric)}")
+
+    async def _let_down(self, device: str, command: Command) -> StepError | None:
+        """Why it does not count as done, although it is where it shall be; None if the device is well.
+
+        A device that has just warmed up may say so, or that it broke, a moment after it has confirmed.
+        """
+
+        def says_well() -> bool:
+            health = self._room.health(device)
+            return health.is_well and not (command == POWER_ON and health.state is HealthState.WARMING)
+
+        await self._room.until(says_well, self._verify_s)
+        return let_down(self._room.health(device))
 
     def _holds(self, step: LessonStep) -> bool:
         """True if it is still where it was found or brought, as far as that can be read, and will stay there."""

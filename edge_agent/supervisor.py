@@ -19,13 +19,6 @@ from edge_agent.backoff import delays
 from firmware_bridge.driver import Driver
 from firmware_bridge.errors import BadReply, DeviceError, NotNow, Refused, Timeout, Unreachable
 
-_HEALTH_OF: dict[type[DeviceError], Health] = {
-    Unreachable: Health(HealthState.UNREACHABLE, "unreachable"),
-    Timeout: Health(HealthState.UNREACHABLE, "no-answer"),
-    NotNow: Health(HealthState.UNREACHABLE, "not-now"),
-    Refused: Health(HealthState.FAULT, "refused"),
-    BadReply: Health(HealthState.FAULT, "bad-reply"),
-}
 _BROKEN_DRIVER = Health(HealthState.FAULT, "driver")
 
 _log = logging.getLogger("lophoc.device")
@@ -190,7 +183,7 @@ class Supervisor:
 
     def _say_if_lost(self, health: Health, why: str) -> None:
         """Once when it is lost, once when it is back."""
-        lost = health.state in (HealthState.UNREACHABLE, HealthState.FAULT)
+        lost = not health.is_well
         if lost and not self._lost:
             _log.warning("%s: %s (%s)%s", self.device_id, health.state, health.reason, f": {why}" if why else "")
         elif self._lost and not lost:
@@ -245,5 +238,5 @@ def _asked_to_end() -> bool:
 
 
 def _health_of(lost: DeviceError) -> Health:
-    known = next((health for kind, health in _HEALTH_OF.items() if isinstance(lost, kind)), None)
-    return known or Health(HealthState.FAULT, "unknown")
+    away = isinstance(lost, Unreachable | Timeout | NotNow)
+    return Health(HealthState.UNREACHABLE if away else HealthState.FAULT, lost.reason)

@@ -38,6 +38,10 @@ def lesson_points(room: str, lesson: Lesson, time_us: int) -> list[Point]:
     ]
 
 
+def lost_devices_point(room: str, count: int, time_us: int) -> Point:
+    return Point(Series(Measurement.LESSON, room, LESSON, LESSON, "lost_devices"), time_us, count)
+
+
 def event_point(room: str, device: str, role: str, metric: str, value: str, time_us: int) -> Point:
     """Something that happened once and that somebody may want to count."""
     return Point(Series(Measurement.EVENT, room, device, role, metric), time_us, _plain(value))

@@ -1,13 +1,14 @@
 """The JSON of docs/api.md, made from the agent's own values; field by field the same as in the OpenAPI description."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from classroom_profiles.capability import WORDS, Capability, Value
 from classroom_profiles.model import Name, Sentence
 from classroom_profiles.profile import Icon, Need, Preempts, Profile
+from classroom_profiles.reading import Health as DeviceHealth
 from classroom_profiles.reading import HealthState
 from classroom_profiles.role import Role
 from classroom_profiles.state import Control
@@ -80,6 +81,7 @@ class DeviceView(View):
     role: Role
     name: Name
     driver: str
+    simulated: bool = Field(description="the room's file says so, or the device itself does")
     health: HealthView
     values: dict[str, ReadingView] = Field(description="by metric: 'power', 'switch_fan', 'temperature_c'")
     controls: tuple[ControlView, ...] = Field(description="empty while the device has not been reached")
@@ -119,6 +121,13 @@ class BlockedView(View):
     detail: str
 
 
+class LostView(View):
+    device: str
+    role: Role
+    state: HealthState
+    reason: str = Field(description="as in the device's health")
+
+
 class LessonView(View):
     id: str
     profile: str
@@ -132,6 +141,9 @@ class LessonView(View):
     steps: tuple[StepView, ...]
     skipped: tuple[SkippedView, ...]
     blocked: tuple[BlockedView, ...]
+    lost: tuple[LostView, ...] = Field(
+        description="of a lesson that is ready: its devices that are unreachable or in fault at this moment"
+    )
 
 
 class UplinkView(View):
@@ -145,7 +157,7 @@ class RoomView(View):
     room: str
     name: Name
     time: float = Field(description="the gateway's clock, seconds since 1970-01-01 UTC")
-    simulated: bool = Field(description="a device says that it is simulated")
+    simulated: bool = Field(description="the room, or one of its devices, is simulated")
     devices: tuple[DeviceView, ...]
     lesson: LessonView | None
     uplink: UplinkView
@@ -159,14 +171,14 @@ class Views:
 
     def room(self) -> RoomView:
         room = self._room.room
-        known = [self._room.device(device.id) for device in room.devices]
+        devices = tuple(self.device(device.id) for device in room.devices)
         return RoomView(
             school=room.school,
             room=room.room,
             name=room.name,
             time=time.time(),
-            simulated=any(reading.simulated for device in known for reading in device.readings.values()),
-            devices=tuple(self.device(device.id) for device in room.devices),
+            simulated=room.simulated or any(device.simulated for device in devices),
+            devices=devices,
             lesson=self.lesson(),
             uplink=self.uplink(),
         )
@@ -182,16 +194,17 @@ class Views:
             role=device.role,
             name=device.shown_name,
             driver=device.driver,
+            simulated=self._room.room.is_simulated(device.id) or any(one.simulated for one in known.readings.values()),
             health=_health(known),
             values={
-                metric: ReadingView(value=reading.value, unit=reading.unit, time=_s(reading.time_us))
-                for metric, reading in known.readings.items()
+                metric: ReadingView(value=found.value, unit=found.unit, time=_s(found.time_us))
+                for metric, found in known.readings.items()
             },
             controls=tuple(_control(control) for control in known.controls or ()),
         )
 
     def lesson(self) -> LessonView | None:
-        return None if self._lessons.current is None else lesson_view(self._lessons.current)
+        return None if self._lessons.current is None else lesson_view(self._lessons.current, self._lessons.lost)
 
     def uplink(self) -> UplinkView:
         return UplinkView(
@@ -213,7 +226,8 @@ def profile_views(profiles: Iterable[Profile]) -> list[ProfileView]:
     ]
 
 
-def lesson_view(lesson: Lesson) -> LessonView:
+def lesson_view(lesson: Lesson, lost: Mapping[str, DeviceHealth] | None = None) -> LessonView:
+    """`lost`: as `Lessons.lost`, of the lesson that is the current one."""
     return LessonView(
         id=lesson.id,
         profile=lesson.profile,
@@ -234,6 +248,10 @@ def lesson_view(lesson: Lesson) -> LessonView:
                 role=gap.role, device=gap.device, target=str(gap.command.target), why=gap.why, detail=gap.detail
             )
             for gap in lesson.blocked
+        ),
+        lost=tuple(
+            LostView(device=device, role=lesson.devices[device], state=health.state, reason=health.reason)
+            for device, health in (lost or {}).items()
         ),
     )
 

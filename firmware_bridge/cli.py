@@ -1,5 +1,6 @@
 """`lophoc room` and `lophoc driver`: a room's file held against the drivers that it names, and the drivers' pages."""
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from classroom_profiles.documents import (
     sample_rooms,
 )
 from classroom_profiles.problem import did_you_mean
-from firmware_bridge.driver import names
+from classroom_profiles.room import Room
+from firmware_bridge.driver import address_of, names, offer_of
 from firmware_bridge.driver_page import NotInstalled, Option, Page, kind_of, page
 
 _DIRECTORY = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -45,10 +47,9 @@ def check(files: tuple[str, ...], profiles: Path | None, as_json: bool) -> None:
         own = ()
         problems += wrong.problems
     known = list(dict.fromkeys(one.id for one in (*builtin_profiles(), *own)))
-    drivers = names()
     for path in paths:
         try:
-            found = check_room(path, profiles=known, drivers=drivers, options_of=options_of)
+            found = checked_room(path, known)
         except DocumentError as wrong:
             problems += wrong.problems
         else:
@@ -115,6 +116,16 @@ def show(name: str, as_json: bool) -> None:
         say_json(_page_json(found))
     else:
         _say_page(found)
+
+
+def checked_room(path: Path, profiles: Collection[str]) -> Room:
+    """The room in the file, held against the drivers that are installed. Raises DocumentError.
+
+    `profiles`: the ids that a trigger may start.
+    """
+    return check_room(
+        path, profiles=profiles, drivers=names(), options_of=options_of, offer_of=offer_of, address_of=address_of
+    )
 
 
 def options_of(name: str) -> type[BaseModel]:

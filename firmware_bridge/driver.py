@@ -19,10 +19,15 @@ from importlib.metadata import entry_points
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
 
+from pydantic import ValidationError
+
 from classroom_profiles.capability import Command, Value
 from classroom_profiles.model import Model
+from classroom_profiles.offer import UNKNOWN, Offer
 from classroom_profiles.reading import Change, Reading
+from classroom_profiles.room import Device
 from classroom_profiles.state import Control
+from classroom_profiles.wiring import Address
 
 if TYPE_CHECKING:
     from firmware_bridge.transports.mqtt import MqttLink
@@ -81,6 +86,10 @@ class DriverKind(Generic[OptionsT]):
     make: Callable[[OptionsT, Wires], Driver]
     sample: Mapping[str, Any]
     """Options that are valid, printed by `lophoc driver show`."""
+    offer: Callable[[OptionsT], Offer] | None = None
+    """What an interlock can rely on before the device was ever open, from its options alone."""
+    address: Callable[[OptionsT], Address] | None = None
+    """Where on its wire the options say that it is, so that no two devices are written to one place."""
 
     def open(self, options: Mapping[str, Any], wires: Wires) -> Driver:
         """Raises pydantic.ValidationError."""
@@ -113,3 +122,21 @@ def find(name: str) -> DriverKind[Any]:
     if not isinstance(kind, DriverKind):
         raise TypeError(f"{module_of(name)}.DRIVER is not a DriverKind")
     return kind
+
+
+def offer_of(device: Device) -> Offer:
+    """What the device will have, as far as its driver knows before it is open."""
+    try:
+        kind = find(device.driver)
+        return UNKNOWN if kind.offer is None else kind.offer(kind.options.model_validate(device.options))
+    except (KeyError, ImportError, ValidationError):  # each is said, with its place, where rooms are checked
+        return UNKNOWN
+
+
+def address_of(device: Device) -> Address | None:
+    """Where it is, as far as its driver can tell that from its options."""
+    try:
+        kind = find(device.driver)
+        return None if kind.address is None else kind.address(kind.options.model_validate(device.options))
+    except (KeyError, ImportError, ValidationError):  # as above
+        return None

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from firmware_bridge.errors import BadReply, DeviceError, Timeout, Unreachable
+from firmware_bridge.errors import BadReply, DeviceError, Timeout, Unreachable, WrongFirmware
 from firmware_bridge.firmata_wire import (
     ANALOG_MAPPING_QUERY,
     CAPABILITY_QUERY,
@@ -98,7 +98,7 @@ class FirmataLink:
         self.channels = (await self._ask(ANALOG_MAPPING_QUERY, AnalogMapping)).channels
         self.protocol = await self.version()
         if self.protocol.major != _MAJOR:
-            raise BadReply(f"it speaks Firmata {self.protocol.major}.{self.protocol.minor}, not {_MAJOR}.x")
+            raise WrongFirmware(f"it speaks Firmata {self.protocol.major}.{self.protocol.minor}, not {_MAJOR}.x")
 
     async def close(self) -> None:
         """Idempotent."""
@@ -153,7 +153,7 @@ class FirmataLink:
 
     def _stranger(self) -> DeviceError:
         if self._bytes:
-            return BadReply(
+            return WrongFirmware(
                 f"the board on {self.port} says something ({self._bytes} bytes), but it is not Firmata;"
                 " upload StandardFirmata to it, or correct its baudrate"
             )

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from firmware_bridge.errors import BadReply, Refused
+from firmware_bridge.errors import BadReply, Refused, WrongFirmware
 from firmware_bridge.micropython_link import Raised, ReplLink
 
 TEMPORARY = ".new"
@@ -66,7 +66,7 @@ print((i[0],tuple(i[1])[:3],m,h('hashlib','sha256'),hasattr(os,'rename'),hasattr
 
 
 async def ask_who(link: ReplLink) -> Board:
-    """What board this is. Raises DeviceError; BadReply for one whose Python is not MicroPython."""
+    """What board this is. Raises DeviceError; WrongFirmware for one whose Python is not MicroPython."""
     answer = await _literal(link, _WHO)
     try:
         name, version, machine, hashes, renames, space, pins = answer
@@ -74,7 +74,7 @@ async def ask_who(link: ReplLink) -> Board:
     except (TypeError, ValueError) as wrong:
         raise BadReply(f"the board on {link.port} says that it is {answer!r:.60}") from wrong
     if name != "micropython":
-        raise BadReply(f"the board on {link.port} runs {name}, not MicroPython")
+        raise WrongFirmware(f"the board on {link.port} runs {name}, not MicroPython")
     return Board(str(name), (first, second, third), str(machine)[:60], hashes, renames, space, str(pins))
 
 

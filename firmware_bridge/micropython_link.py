@@ -13,7 +13,7 @@ import asyncio
 import re
 from collections.abc import Callable
 
-from firmware_bridge.errors import BadReply, DeviceError, Refused, Timeout, Unreachable
+from firmware_bridge.errors import BadReply, DeviceError, Refused, Timeout, Unreachable, WrongFirmware
 from firmware_bridge.transports.serial import SerialLine
 
 _RAW, _INTERRUPT, _END, _PASTE = b"\x01", b"\x03", b"\x04", b"\x05A\x01"
@@ -339,15 +339,17 @@ class ReplLink:
                 " or does its program let no Ctrl-C through? press its reset button"
             )
         if b"waiting for download" in said or b"DOWNLOAD_BOOT" in said or b"DOWNLOAD(" in said:
-            return BadReply(f"the board on {self.port} is in its bootloader; press its reset button, or flash it")
+            return WrongFirmware(f"the board on {self.port} is in its bootloader; press its reset button, or flash it")
         if b"\xf0\x79" in said or b"\xf9\x02" in said:
-            return BadReply(f"the board on {self.port} speaks Firmata; use the driver firmata, or flash MicroPython")
+            return WrongFirmware(
+                f"the board on {self.port} speaks Firmata; use the driver firmata, or flash MicroPython"
+            )
         if self._heard > _UNREAD_KEPT:
             return BadReply(
                 f"the board on {self.port} runs a program that no Ctrl-C stops (it says {self._heard} bytes in"
                 f" {self._boot_s:g} s); press its reset button"
             )
-        return BadReply(
+        return WrongFirmware(
             f"the board on {self.port} says something ({self._heard} bytes), but its MicroPython does not listen;"
             " press its reset button, flash MicroPython to it, or correct its baudrate"
         )

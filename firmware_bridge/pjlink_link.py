@@ -17,7 +17,7 @@ from collections.abc import Callable
 from enum import StrEnum
 
 from firmware_bridge import pjlink_wire as wire
-from firmware_bridge.errors import BadReply, Refused, Timeout, Unreachable
+from firmware_bridge.errors import BadReply, Refused, Timeout, Unreachable, WrongPassword
 from firmware_bridge.pjlink_wire import Greeting, Level, Reply, Request
 
 
@@ -91,7 +91,7 @@ class PjlinkLink:
 
     def _reply(self, line: bytes, request: Request) -> Reply:
         if wire.is_refusal(line):
-            raise Refused(f"password: {self._place} does not accept the one that it was given")
+            raise WrongPassword(f"password: {self._place} does not accept the one that it was given")
         reply = Reply.from_bytes(line)
         if reply.body != request.body:
             raise BadReply(f"{self._place} was asked for {request.body} and answered {reply.body}")
@@ -126,7 +126,7 @@ class PjlinkLink:
         if greeting.level is Level.OPEN:
             return b""
         if self._password is None:
-            raise Refused(f"password: {self._place} wants one; set option 'password'")
+            raise WrongPassword(f"password: {self._place} wants one; set option 'password'")
         if greeting.level is Level.MD5:
             return wire.md5_prefix(greeting.random, self._password)
         return wire.sha256_prefix(greeting.random, self._own_random(), self._password)

@@ -1,6 +1,6 @@
 """`python -m lophoc`: the command without its script, as the demo starts its parts."""
 
-from lophoc.command import main
+from lophoc.start import main
 
 if __name__ == "__main__":
     main()

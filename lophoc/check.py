@@ -51,6 +51,7 @@ async def run_lesson(panel: str, pin: str, profile: str, store: str, room: Room,
             await _dry_run(client, profile, outcome, say)
             await _lesson(client, profile, outcome, say)
             await _telemetry(client, outcome, store, room)
+            await _still_there(client, outcome)
         except _Stopped as why:
             outcome.problems.append(str(why))
         except httpx.HTTPError as wrong:
@@ -177,13 +178,25 @@ async def _telemetry(client: httpx.AsyncClient, outcome: Outcome, store: str, ro
     outcome.points_stored = answer["count"]
     if outcome.points_stored < outcome.points_acked:
         outcome.problems.append(f"{outcome.points_acked} points acknowledged, {outcome.points_stored} in the store")
-    stored = {(r["measurement"], r["device"], r["metric"]): r["value"] for r in answer["readings"]}
-    if stored.get(("lesson", "lesson", "state")) != outcome.lesson.get("state"):
+    stored = {(r["measurement"], r["device"], r["metric"]): r for r in answer["readings"]}
+    end = stored.get(("lesson", "lesson", "state"), {})
+    if end.get("value") != outcome.lesson.get("state"):
         outcome.problems.append("the store does not have the lesson's end")
+    elif end["simulated"] is not room.simulated:
+        outcome.problems.append("the store does not know that the room is simulated")
     for step in outcome.lesson.get("steps", []):
         metric = step["target"].replace(".", "_")
         if step["state"] == "done" and ("device", step["device"], metric) not in stored:
             outcome.problems.append(f"{step['device']}: {metric} is not in the store")
+
+
+async def _still_there(client: httpx.AsyncClient, outcome: Outcome) -> None:
+    """What was ready must still be so now."""
+    lesson = (await client.get("/api/room")).json()["lesson"]
+    named = {problem.partition(":")[0] for problem in outcome.problems}
+    for lost in lesson["lost"]:
+        if lost["device"] not in named:
+            outcome.problems.append(f"{lost['device']}: {lost['state']}: {lost['reason']}")
 
 
 async def _query(store: str, room: Room) -> dict[str, Any]:

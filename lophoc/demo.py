@@ -220,7 +220,7 @@ async def _simulate(settings: Settings, room: Room, broker: str, parts: Children
     devices = tuple(
         device.model_copy(update={"options": moved.get(device.id, device.options)}) for device in room.devices
     )
-    return room.model_copy(update={"devices": devices})
+    return room.model_copy(update={"devices": devices, "simulated": True})
 
 
 @contextlib.asynccontextmanager

@@ -6,8 +6,12 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.servers import InfluxDB, Mosquitto
+
+settings.register_profile("lophoc", deadline=None)  # a loaded machine is slow, and that is no property of the code
+settings.load_profile("lophoc")
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ export function headerView(acts) {
     update(state) {
       setText(name, state.room ? named(state.room.name) : t("ui.panel"));
       simulated.hidden = !(state.room && state.room.simulated);
-      setText(simulated, t("ui.simulated"));
+      setText(simulated, t(state.devices.every((one) => one.simulated) ? "ui.simulated" : "ui.partlySimulated"));
       const dark = theme() === "dark";
       colours.text(dark ? t("ui.toLight") : t("ui.toDark"));
       colours.picture(dark ? "sun" : "moon");

@@ -26,6 +26,7 @@ const LINE_PICTURES = {
   undone: "undo",
   undoing: "working",
   "not-tried": "dash",
+  lost: "warning",
 };
 const SHOW_SECONDS_FROM_S = 3;
 const NAMED_AT_MOST = 3;
@@ -193,7 +194,8 @@ function troubleView() {
       const words = troubleWords(trouble.code, device, trouble.role);
       const step = trouble.step;
       const undo = step && step.state === "undo-failed" ? capitalised(t("line.undo-failed")) + ". " : "";
-      const not = step && step.state === "failed" ? capitalised(moveWords(step, 3)) + ". " : "";
+      const didNot = step && step.state === "failed" && trouble.code !== "fault";
+      const not = didNot ? capitalised(moveWords(step, 3)) + ". " : "";
       setText(name, deviceName(device, trouble.role) + ":");
       setText(what, undo + not + words.what);
       setText(advice, words.advice);
@@ -236,7 +238,9 @@ function lineWords(state, line, device, seen) {
     case "done":
       return doneWords(line);
     case "failed":
-      return moveWords(step, 3);
+      return step.error && step.error.error === "fault" ? t("line.fault") : moveWords(step, 3);
+    case "lost":
+      return t("line.lost", { health: healthWords(line.health).toLowerCase() });
     default:
       return ["already", "not-tried", "undone", "undoing", "undo-failed"].includes(line.state)
         ? t("line." + line.state)

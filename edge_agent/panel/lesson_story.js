@@ -25,7 +25,7 @@ export function progress(lesson) {
 
 /**
  * One line per device, in the plan's order: `{device, role, steps, state, step, waitsFor}`. `step` is the one to
- * speak of; `waitsFor` are the ids of the devices whose steps it waits for.
+ * speak of; `waitsFor` are the ids of the devices whose steps it waits for. Of one that is `lost` also its `health`.
  */
 export function deviceLines(lesson) {
   const lines = new Map();
@@ -48,6 +48,10 @@ function spokenOf(lesson, steps, byId) {
     const waitsFor = step.state === "waiting" ? othersBefore(step, byId) : [];
     return { state: undoing && step.state === "done" ? "undoing" : step.state, step, waitsFor };
   }
+  const lost = lesson.lost.find((one) => one.device === steps[0].device);
+  if (lost) {
+    return { state: "lost", step: steps[0], waitsFor: [], health: lost.state };
+  }
   const spoken = first("undone") || first("done") || first("not-tried") || first("already") || steps[0];
   return { state: spoken.state, step: spoken, waitsFor: [] };
 }
@@ -57,7 +61,10 @@ function othersBefore(step, byId) {
   return Array.from(new Set(open.map((other) => other.device).filter((device) => device !== step.device)));
 }
 
-/** What a person should look at: `{device, role, code, detail, required, step}`; devices told twice appear once. */
+/**
+ * What a person should look at: `{device, role, code, detail, required, step}`; devices told twice appear once. What a
+ * lesson that is ready has lost since is in it for as long as it is away.
+ */
 export function troubles(lesson) {
   const found = new Map();
   lesson.blocked.forEach((gap) => {
@@ -85,6 +92,16 @@ export function troubles(lesson) {
         step,
       });
     }
+  });
+  lesson.lost.filter((one) => !found.has(one.device)).forEach((one) => {
+    found.set(one.device, {
+      device: one.device,
+      role: one.role,
+      code: one.state,
+      detail: one.reason,
+      required: false,
+      step: null,
+    });
   });
   return Array.from(found.values());
 }

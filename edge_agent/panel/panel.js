@@ -355,7 +355,7 @@ function confirm(question, means, yes, no, picture, action) {
 
 function speakOfLesson() {
   const lesson = state.lesson;
-  const now = lesson ? lesson.id + lesson.state : "";
+  const now = lesson ? [lesson.id, lesson.state].concat(lesson.lost.map((one) => one.device)).join(" ") : "";
   if (now === spoken) {
     return;
   }

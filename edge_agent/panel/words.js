@@ -104,8 +104,14 @@ export function choiceWords(role, capability, value) {
   return words("states")[mostExact(words("states"), role, capability, value)] || valueWords(capability, value);
 }
 
-/** `{what, advice}` for an error code or the reason of a gap, about `device` (or null) of `role`. */
+/**
+ * `{what, advice}` for an error code or the reason of a gap, about `device` (or null) of `role`. A device that is still
+ * faulty or out of reach says more of it than the code.
+ */
 export function troubleWords(code, device, role, fill) {
+  if (device && device.health && device.health.state === code) {
+    return healthTrouble(device);
+  }
   const errors = words("errors");
   return sentences(errors[code] || errors.unknown, device, role, fill);
 }

@@ -29,6 +29,7 @@ from pydantic import Field, model_validator
 
 from classroom_profiles.capability import WORDS, Capability, Command, Target, Value
 from classroom_profiles.model import Model
+from classroom_profiles.offer import Offer
 from classroom_profiles.reading import Change, Health, HealthState, Reading
 from classroom_profiles.state import Control
 from firmware_bridge.driver import DriverKind, Wires, reading
@@ -51,6 +52,7 @@ from firmware_bridge.firmata_wire import (
     SonarData,
     WriteAnalog,
 )
+from firmware_bridge.transports.ports import port_address
 
 ROBOT = Target(Capability.ROBOT)
 _IDLE, _READY = WORDS[Capability.ROBOT]
@@ -364,6 +366,13 @@ def make(options: Options, _wires: Wires) -> FirmataBoard:
     return FirmataBoard(options)
 
 
+def offer(options: Options) -> Offer:
+    robot = (ROBOT,) if options.use is Use.ROBOT else ()
+    told = [target for name, pin in options.pins.items() if (target := pin.target(name)) is not None]
+    measured = [pin.metric(name) for name, pin in options.pins.items() if pin.target(name) is None]
+    return Offer(frozenset((*robot, *told)), frozenset(("firmware", *measured)))
+
+
 _SAMPLE: dict[str, Any] = {
     "port": "/dev/ttyACM0",
     "lamp": 13,
@@ -375,4 +384,4 @@ _SAMPLE: dict[str, Any] = {
         "distance_cm": {"pin": 7, "kind": "sonar", "echo": 8},
     },
 }
-DRIVER = DriverKind(Options, make, _SAMPLE)
+DRIVER = DriverKind(Options, make, _SAMPLE, offer, lambda options: port_address(options.port))

@@ -27,6 +27,7 @@ from pydantic import Field, model_validator
 
 from classroom_profiles.capability import NO_PROGRAM, WORDS, Capability, Command, Target, Value
 from classroom_profiles.model import Model
+from classroom_profiles.offer import Offer
 from classroom_profiles.reading import Change, Health, HealthState, Reading
 from classroom_profiles.state import Control
 from firmware_bridge.driver import DriverKind, Wires, reading
@@ -35,6 +36,7 @@ from firmware_bridge.micropython_files import Board, BoardFiles, ask_who
 from firmware_bridge.micropython_link import Raised, ReplLink
 from firmware_bridge.micropython_programs import BoardPrograms
 from firmware_bridge.programs import Bundle, Installed
+from firmware_bridge.transports.ports import port_address
 
 ROBOT, PROGRAM = Target(Capability.ROBOT), Target(Capability.PROGRAM)
 _IDLE, _READY = WORDS[Capability.ROBOT]
@@ -335,9 +337,13 @@ def make(options: Options, _wires: Wires) -> MicroPythonBoard:
     return MicroPythonBoard(options)
 
 
+def offer(_: Options) -> Offer:
+    return Offer(frozenset((ROBOT, PROGRAM)))
+
+
 _SAMPLE: dict[str, Any] = {
     "port": "usb:E6614103E7452D2F",
     "off_pins": [12, 13],
     "battery": {"pin": 26, "empty_v": 3.3, "full_v": 4.2},
 }
-DRIVER = DriverKind(Options, make, _SAMPLE)
+DRIVER = DriverKind(Options, make, _SAMPLE, offer, lambda options: port_address(options.port))

@@ -16,8 +16,10 @@ from dataclasses import dataclass
 from typing import Self
 
 from classroom_profiles.capability import Command, Value
+from classroom_profiles.offer import Offer
 from classroom_profiles.reading import Change, Health, HealthState
 from classroom_profiles.state import Control
+from classroom_profiles.wiring import Address
 from firmware_bridge.driver import DriverKind, Wires, reading
 from firmware_bridge.errors import BadReply, DeviceError, Refused, Timeout, Unreachable
 from firmware_bridge.mqtt_dialects.dialect import LEVEL, SWITCH, Available, Dialect, Garbled, Kind, Measured, NotDone
@@ -260,6 +262,17 @@ async def _announcement(link: MqttLink, topic: str) -> bytes:
     raise AssertionError("a listener does not end")
 
 
-DRIVER = DriverKind(
-    Options, MqttDevice, sample={"dialect": "zigbee2mqtt", "topic": "a101-board-light", "kind": "switch"}
-)
+def offer(options: Options) -> Offer:
+    return Offer(frozenset(control.target for control in _CONTROLS[options.kind]))
+
+
+def address(options: Options) -> Address:
+    """On the room's one broker: what it says its state at."""
+    if options.dialect is DialectName.PLAIN:
+        said_at = options.state_topic or f"{options.topic}/state"
+        return Address("state_topic" if options.state_topic else "topic", f"plain {said_at}", options.metric or "")
+    return Address("topic", f"{options.dialect} {options.topic}", f"output {options.output or 'main'}")
+
+
+_SAMPLE = {"dialect": "zigbee2mqtt", "topic": "a101-board-light", "kind": "switch"}
+DRIVER = DriverKind(Options, MqttDevice, _SAMPLE, offer, address)

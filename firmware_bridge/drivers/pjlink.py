@@ -27,10 +27,12 @@ from pydantic import Field, StringConstraints
 
 from classroom_profiles.capability import Capability, Target, Value
 from classroom_profiles.model import Model
+from classroom_profiles.offer import Offer
 from classroom_profiles.state import Control
 from firmware_bridge import pjlink_wire as wire
 from firmware_bridge.driver import DriverKind, Wires
 from firmware_bridge.errors import BadReply, NotNow, Refused
+from firmware_bridge.host import Host, host_address
 from firmware_bridge.pjlink_link import PjlinkLink, Proof
 from firmware_bridge.pjlink_wire import Failure, Reply, Request, Troubles
 from firmware_bridge.projector import HOURS_EVERY_S, INPUT, POWER, Phase, Projector, Sight
@@ -43,10 +45,7 @@ InputNumber = Annotated[str, StringConstraints(pattern=r"^[1-6][1-9A-Z]$")]
 
 
 class Options(Model):
-    host: str = Field(
-        pattern=r"^[A-Za-z0-9]([A-Za-z0-9._:-]{0,252}[A-Za-z0-9])?$",
-        description="the projector's address or name, such as 192.168.10.21",
-    )
+    host: Host = Field(description="the projector's address or name, such as 192.168.10.21")
     port: int = Field(wire.PORT, ge=1, le=65535, description="its TCP port")
     password: Secret | None = Field(None, description="where its PJLink password is; leave out if it has none")
     proof: Proof = Field(
@@ -236,8 +235,15 @@ def make(options: Options, _wires: Wires) -> Projector:
     return Projector(PjlinkSet(options), poll_s=options.poll_s, patience_s=options.patience_s)
 
 
+def offer(_: Options) -> Offer:
+    """As of class 2: which class it is, only the projector knows."""
+    return Offer(frozenset((POWER, INPUT, *_SWITCHES)))
+
+
 DRIVER = DriverKind(
     Options,
     make,
     {"host": "192.168.10.21", "password": {"env": "LOPHOC_PROJECTOR_PASSWORD"}, "inputs": {"laptop": "32"}},
+    offer,
+    lambda options: host_address(options.host, options.port),
 )

@@ -23,12 +23,14 @@ from pydantic import Field, StringConstraints, ValidationInfo, field_validator
 
 from classroom_profiles.capability import Capability, Target, Value
 from classroom_profiles.model import Model
+from classroom_profiles.offer import Offer
 from classroom_profiles.problem import DocumentError
 from classroom_profiles.state import Control
 from firmware_bridge.driver import DriverKind, Wires
 from firmware_bridge.errors import BadReply, NotNow, Refused, Timeout
 from firmware_bridge.projector import HOURS_EVERY_S, INPUT, POWER, Phase, Projector, Sight
 from firmware_bridge.projector_table import Accepted, InputName, ProjectorTable, Query, load_table
+from firmware_bridge.transports.ports import port_address
 from firmware_bridge.transports.serial import SerialLine
 
 _ACCEPT_PART = 0.2
@@ -279,5 +281,10 @@ def make(options: Options, _wires: Wires) -> Projector:
     return Projector(SerialSet(options), poll_s=options.poll_s, patience_s=options.patience_s)
 
 
+def offer(options: Options) -> Offer:
+    switches = (_switch(word) for word in load_table(options.table).switches)
+    return Offer(frozenset((POWER, INPUT, *switches)))
+
+
 _SAMPLE: dict[str, Any] = {"port": "/dev/ttyUSB0", "table": "epson-esc-vp21"}
-DRIVER = DriverKind(Options, make, _SAMPLE)
+DRIVER = DriverKind(Options, make, _SAMPLE, offer, lambda options: port_address(options.port))

@@ -22,20 +22,20 @@ from pydantic import BaseModel, Field, ValidationError
 
 from classroom_profiles.capability import Capability, Command, Target, Value
 from classroom_profiles.model import Model
+from classroom_profiles.offer import Offer
 from classroom_profiles.reading import Change, Health, HealthState, Reading
 from classroom_profiles.state import Control
+from classroom_profiles.wiring import Address
 from firmware_bridge.driver import DriverKind, Wires, reading
-from firmware_bridge.errors import BadReply, Refused, Timeout, Unreachable
+from firmware_bridge.errors import BadReply, Refused, Timeout, Unreachable, WrongPassword
+from firmware_bridge.host import Host, host_address
 from firmware_bridge.secret import Secret, SecretMissing
 
 SWITCH = Target(Capability.SWITCH)
 
 
 class Options(Model):
-    host: str = Field(
-        pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?$",
-        description="the relay's address or name, such as 192.168.10.31",
-    )
+    host: Host = Field(description="the relay's address or name, such as 192.168.10.31")
     port: int = Field(80, ge=1, le=65535, description="its HTTP port")
     relay: int = Field(0, ge=0, le=15, description="which of its relays, counted from 0")
     password: Secret | None = Field(None, description="where its password is; leave out if it has none")
@@ -99,7 +99,7 @@ class ShellyRelay:
         except SecretMissing as missing:
             raise Refused(f"password: {missing}") from missing
         self._client = httpx.AsyncClient(
-            base_url=f"http://{options.host}:{options.port}",
+            base_url=f"http://{host_address(options.host, options.port).place}",
             auth=httpx.DigestAuth("admin", secret) if secret is not None else None,
             timeout=options.answer_s,
             trust_env=False,
@@ -186,7 +186,7 @@ def _new(status: _Status, values: dict[str, Value]) -> list[Reading]:
 
 def _content(answer: httpx.Response) -> Any:
     if answer.status_code == 401:
-        raise Refused("password")
+        raise WrongPassword("password")
     try:
         content = answer.json()
     except ValueError as wrong:
@@ -202,4 +202,14 @@ def make(options: Options, _wires: Wires) -> ShellyRelay:
     return ShellyRelay(options)
 
 
-DRIVER = DriverKind(Options, make, {"host": "192.168.10.31", "relay": 0, "password": {"env": "LOPHOC_RELAY_PASSWORD"}})
+def offer(_: Options) -> Offer:
+    return Offer(frozenset((SWITCH,)), _MEASURED)
+
+
+def address(options: Options) -> Address:
+    return host_address(options.host, options.port, f"relay {options.relay}")
+
+
+_MEASURED = frozenset(("power_w", "voltage_v", "current_a", "energy_kwh", "relay_temperature_c"))
+_SAMPLE: dict[str, Any] = {"host": "192.168.10.31", "relay": 0, "password": {"env": "LOPHOC_RELAY_PASSWORD"}}
+DRIVER = DriverKind(Options, make, _SAMPLE, offer, address)

@@ -3,13 +3,15 @@
 Pure over descriptions of ports; `seen` reads those of this computer.
 """
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from serial.tools import list_ports
 
-from firmware_bridge.errors import Unreachable
+from classroom_profiles.wiring import Address
+from firmware_bridge.errors import Unplugged, Unreachable
 
 USB = "usb:"
 """Before the serial number, where a port is named by its board."""
@@ -45,7 +47,7 @@ def seen() -> tuple[SeenPort, ...]:
 def device_of(name: str, ports: Iterable[SeenPort]) -> str:
     """The device to open for a port's name: itself, or for `usb:NUMBER` the port of the board with that number.
 
-    Raises Unreachable if no board has it, or several have (clones are made with one number).
+    Raises Unplugged if no board has it, Unreachable if several have (clones are made with one number).
     """
     if not name.startswith(USB):
         return name
@@ -56,8 +58,13 @@ def device_of(name: str, ports: Iterable[SeenPort]) -> str:
         raise Unreachable(f"{len(found)} boards say that they are {number} ({', '.join(found)}); name the port instead")
     if not found:
         known = ", ".join(sorted(port.serial_number for port in there if port.serial_number)) or "none"
-        raise Unreachable(f"no board {number} is plugged in; boards here: {known}")
+        raise Unplugged(f"no board {number} is plugged in; boards here: {known}")
     return found[0]
+
+
+def port_address(port: str, part: str = "") -> Address:
+    """Of what is on this port; `part` where several share it."""
+    return Address("port", port.casefold() if port.startswith(USB) else os.path.normpath(port), part)
 
 
 def behind(name: str, ports: Iterable[SeenPort]) -> SeenPort | None:

@@ -22,7 +22,7 @@ from typing import Literal, Self, TypeVar
 import serial
 from serial.tools import list_ports
 
-from firmware_bridge.errors import BadReply, Refused, Timeout, Unreachable
+from firmware_bridge.errors import BadReply, PortBusy, Refused, Timeout, Unplugged, Unreachable
 from firmware_bridge.transports.ports import USB, device_of, seen
 
 OPEN_TIMEOUT_S = 5.0
@@ -32,6 +32,9 @@ WRITE_TIMEOUT_S = 3.0
 _CHUNK = 4096
 _UNREAD_MAX = 65536
 """What may wait to be read; above it, we leave the rest to the kernel, which drops as a UART does."""
+
+_GONE = (errno.ENOENT, errno.ENODEV, errno.ENXIO)
+_TAKEN = (errno.EAGAIN, errno.EBUSY)
 
 _Result = TypeVar("_Result")
 
@@ -150,7 +153,7 @@ class SerialLine:
         except ValueError as wrong:
             raise Refused(f"{self.port}: {wrong}") from wrong
         except (OSError, termios.error) as wrong:  # SerialException is an OSError, termios.error is not
-            raise Unreachable(what_to_do(self.port, wrong)) from wrong
+            raise _cannot_open(self.port, wrong) from wrong
         return port
 
     def _readable(self) -> None:
@@ -160,11 +163,11 @@ class SerialLine:
         except BlockingIOError:
             return
         except OSError as gone:
-            self._lose(f"was unplugged ({gone.strerror})")
+            self._lose(f"was unplugged ({gone.strerror})", Unplugged)
             return
         if not data:
             if _hung_up(self._descriptor):
-                self._lose("was unplugged")
+                self._lose("was unplugged", Unplugged)
             return  # or another program took the bytes
         self._came += data
         if len(self._came) >= _UNREAD_MAX:
@@ -188,7 +191,7 @@ class SerialLine:
         except BlockingIOError:
             pass
         except OSError as gone:
-            self._lose(f"was unplugged ({gone.strerror})")
+            self._lose(f"was unplugged ({gone.strerror})", Unplugged)
             return
         if self._to_send:
             loop.add_writer(self._descriptor, self._writable)
@@ -198,13 +201,13 @@ class SerialLine:
 
     def _check(self) -> None:
         if self._lost is not None:
-            raise Unreachable(*self._lost.args)
+            raise type(self._lost)(*self._lost.args)
 
-    def _lose(self, why: str) -> None:
+    def _lose(self, why: str, kind: type[Unreachable] = Unreachable) -> None:
         """The first reason is kept."""
         if self._lost is not None or self._descriptor is None:
             return
-        self._lost = Unreachable(f"{self.port} {why}")
+        self._lost = kind(f"{self.port} {why}")
         loop = asyncio.get_running_loop()
         loop.remove_reader(self._descriptor)
         loop.remove_writer(self._descriptor)
@@ -241,14 +244,20 @@ def _hung_up(descriptor: int) -> bool:
 def what_to_do(port: str, wrong: Exception) -> str:
     """What a technician can do about a port that does not open."""
     number = wrong.errno if isinstance(wrong, OSError) else None
-    if number in (errno.ENOENT, errno.ENODEV, errno.ENXIO):
+    if number in _GONE:
         there = ", ".join(sorted(found.device for found in list_ports.comports())) or "none"
         return f"{port} is not there; is it plugged in? serial ports here: {there}"
-    if number in (errno.EAGAIN, errno.EBUSY):
+    if number in _TAKEN:
         return f"{port} is used by another program; to see which: fuser -v {port}"
     if number in (errno.EACCES, errno.EPERM):
         return f"{port} may not be opened by this user; run: sudo usermod -aG dialout $USER, and log in again"
     return f"{port} is no working serial port: {wrong}"
+
+
+def _cannot_open(port: str, wrong: Exception) -> Unreachable:
+    number = wrong.errno if isinstance(wrong, OSError) else None
+    kind = Unplugged if number in _GONE else PortBusy if number in _TAKEN else Unreachable
+    return kind(what_to_do(port, wrong))
 
 
 async def _in_thread(name: str, work: Callable[[], _Result], discard: Callable[[_Result], None]) -> _Result:

@@ -390,14 +390,14 @@ def test_any_text_of_yaml_characters_is_read_or_answered(
     _says_something(content.encode(), tmp_path_factory.getbasetemp() / "text.yaml")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(content=st.dictionaries(_WORDS, _VALUES, max_size=6))
 def test_any_yaml_is_read_or_answered(content: dict[str, object], tmp_path_factory: pytest.TempPathFactory) -> None:
     path = tmp_path_factory.getbasetemp() / "any.yaml"
     _says_something(yaml.safe_dump(content, allow_unicode=True).encode("utf-8", "surrogateescape"), path)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(data=st.data())
 def test_a_good_file_with_one_place_spoilt_is_read_or_answered(
     data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
@@ -409,7 +409,7 @@ def test_a_good_file_with_one_place_spoilt_is_read_or_answered(
     _says_something(spoilt, tmp_path_factory.getbasetemp() / "spoilt.yaml")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(profile=st.sampled_from(builtin_profiles()))
 def test_a_profile_written_out_again_is_the_same(profile: Profile, tmp_path_factory: pytest.TempPathFactory) -> None:
     path = tmp_path_factory.getbasetemp() / "again.yaml"

@@ -4,7 +4,7 @@ import zlib
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from classroom_profiles.layout import MAX_SERIES, Layout, Layouts
@@ -20,7 +20,6 @@ _ENTRIES = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(entries=_ENTRIES)
 def test_a_layout_that_is_read_is_the_one_that_was_written(entries: list[tuple[Series, bool]]) -> None:
     try:

@@ -151,7 +151,7 @@ def _known(state: DeviceState) -> bool:
     return state.health.state not in (HealthState.UNREACHABLE, HealthState.FAULT)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(_questions())
 def test_the_same_question_has_the_same_answer(question: tuple[Profile, Room, RoomState, frozenset[str]]) -> None:
     profile, room, state, without = question
@@ -159,7 +159,7 @@ def test_the_same_question_has_the_same_answer(question: tuple[Profile, Room, Ro
     assert plan(profile, room, state, without) == plan(profile, room, again, sorted(without))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(_questions())
 def test_after_names_only_earlier_steps_and_a_device_keeps_its_order(
     question: tuple[Profile, Room, RoomState, frozenset[str]],
@@ -177,7 +177,7 @@ def test_after_names_only_earlier_steps_and_a_device_keeps_its_order(
         last[step.device] = step.id
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(_questions())
 def test_every_device_of_every_step_is_planned_or_said_to_be_missing(
     question: tuple[Profile, Room, RoomState, frozenset[str]],
@@ -190,7 +190,7 @@ def test_every_device_of_every_step_is_planned_or_said_to_be_missing(
     assert all(gap.need is Need.REQUIRED for gap in made.blocked)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(_questions())
 def test_done_in_order_it_brings_about_what_the_profile_says_and_sends_nothing_needless(
     question: tuple[Profile, Room, RoomState, frozenset[str]],
@@ -206,7 +206,7 @@ def test_done_in_order_it_brings_about_what_the_profile_says_and_sends_nothing_n
         assert step.command.holds(now[key])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(_questions())
 def test_undone_in_reverse_everything_that_was_known_is_as_before(
     question: tuple[Profile, Room, RoomState, frozenset[str]],

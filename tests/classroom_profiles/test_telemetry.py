@@ -85,7 +85,7 @@ def _content(some: list[Point]) -> dict[tuple[Series, int], object]:
     }
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     made=_points(),
     clock=st.sampled_from(Clock),
@@ -224,7 +224,7 @@ def test_100_000_mutated_batches_are_unreadable_or_what_they_were(quarter: int) 
     assert asked < 8_000
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(made=_points(), data=st.data())
 def test_a_batch_that_lies_under_a_right_checksum_is_unreadable_or_what_is_left_is_good(
     made: list[Point], data: st.DataObject
@@ -240,7 +240,7 @@ def test_a_batch_that_lies_under_a_right_checksum_is_unreadable_or_what_is_left_
     _taken_if_readable(_signed(payload, layout), layout)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(body=st.binary(max_size=80), flags=st.integers(0, 255), series=st.integers(0, 5))
 def test_any_body_is_taken_with_care(body: bytes, flags: int, series: int) -> None:
     layout = Layout.of("b", [(Series(Measurement.EVENT, "a", "b", "c", f"m{n}"), False) for n in range(series)])
@@ -266,7 +266,7 @@ def _taken_if_readable(payload: bytes, layout: Layout) -> None:
     _taken_with_care(batch)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(payload=st.binary(max_size=64) | st.binary(max_size=64).map(lambda some: b"\x02" + some))
 def test_any_bytes_are_no_crash(payload: bytes) -> None:
     try:
@@ -405,7 +405,6 @@ def test_a_batch_fits_with_its_layout_or_not_at_all() -> None:
 # --- acks ---
 
 
-@settings(deadline=None)
 @given(
     stored=st.integers(0, 10_000),
     refused=st.dictionaries(st.sampled_from([one.value for one in Refusal]), st.integers(1, 9)),
@@ -438,7 +437,7 @@ def test_an_ack_that_counts_less_than_nothing_is_none(payload: bytes) -> None:
         decode_ack(payload)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(payload=st.binary(max_size=64) | st.text(alphabet='{}[]":,batchstored0-e9. ', max_size=64).map(str.encode))
 def test_what_is_no_ack_is_no_crash(payload: bytes) -> None:
     try:

@@ -70,7 +70,7 @@ def expected(batch: Batch) -> tuple[list[Any], dict[Refusal, int]]:
     return good, {why: refused.count(why) for why in set(refused)}
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(columns())
 def test_columns_and_points_agree(some: list[Run]) -> None:
     layout = Layout.of("boot", [(run.series, run.simulated) for run in some])

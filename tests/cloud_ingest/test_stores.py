@@ -110,7 +110,7 @@ def written(draw: st.DrawFn) -> Run:
     return Run(series, False, spread, values)
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.lists(written(), max_size=6), max_size=3), st.integers(0, 20))
 def test_a_store_remembers_what_a_dictionary_would(store: Store, writes: list[list[Run]], since: int) -> None:
     school = f"school-{next(_numbers)}"

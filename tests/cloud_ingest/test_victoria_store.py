@@ -51,7 +51,7 @@ def written(store: VictoriaStore, address: str, school: str, run: Run) -> list[i
 schools = (f"school-{number}" for number in range(10_000))
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=64), min_size=1, max_size=6))
 @example(["", "\\", "a\\", "a,b=c d", '"', "{x}", "\\n", " ", "  a  ", "#", "="])
 def test_every_text_comes_back_and_none_becomes_0(store: VictoriaStore, address: str, texts: list[str]) -> None:

@@ -1,7 +1,7 @@
 """A room of obedient, disobedient and absent devices, served over HTTP on a socket of its own."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -103,7 +103,7 @@ def _device(name: str, role: str, says: str = "") -> dict[str, Any]:
     return {"id": name, "role": role, "driver": "lamp", "options": {"name": name, "says": says}}
 
 
-def room(open_view: bool = True) -> Room:
+def room(open_view: bool = True, simulated: Collection[str] = ()) -> Room:
     """Two good lamps, and one for each error."""
     odd = [_device(f"lamp-{code}", "board-light", code) for code in _ERRORS]
     return Room.model_validate(
@@ -113,10 +113,13 @@ def room(open_view: bool = True) -> Room:
             "name": {"vi": "Phòng thử", "en": "Trial room"},
             "open_view": open_view,
             "devices": [
-                _device("lamp", "lights"),
-                _device("fan", "ventilation"),
-                _device("gone", "screen", "absent"),
-                *odd,
+                device | {"simulated": device["id"] in simulated}
+                for device in (
+                    _device("lamp", "lights"),
+                    _device("fan", "ventilation"),
+                    _device("gone", "screen", "absent"),
+                    *odd,
+                )
             ],
         }
     )
@@ -171,10 +174,11 @@ async def served(
     panel: Path | None = None,
     names: tuple[str, ...] = (),
     connection: type[Connection] = Connection,
+    simulated: tuple[str, ...] = (),
 ) -> AsyncIterator[Served]:
     """The room, its devices tried, its API listening."""
     changes, lamps = Changes(), dict[str, Lamp]()
-    there = room(open_view)
+    there = room(open_view, simulated)
 
     def make(options: LampOptions, _: Wires) -> Lamp:
         return lamps.setdefault(options.name, Lamp(options))

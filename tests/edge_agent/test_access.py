@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.access import SESSION_S, Access, TooManyTries, WrongPin
+from edge_agent.known_places import KnownPlaces
 from edge_agent.pins import FILE, Pins, set_pin
 from edge_agent.rank import Rank
 
@@ -138,6 +139,18 @@ async def test_many_addresses_are_slowed_down_together_but_not_the_wall_panel(ac
     with pytest.raises(TooManyTries):
         await access.log_in(TEACHER, "198.51.100.99")
     assert (await access.log_in(TEACHER, WALL))[1].rank is Rank.TEACHER
+
+
+async def test_the_wall_panel_stays_known_when_the_agent_is_restarted(tmp_path: Path) -> None:
+    pins, file = Pins(tmp_path / FILE, {"LOPHOC_TEACHER_PIN": TEACHER}), tmp_path / "known.json"
+    await Access(pins, True, known=KnownPlaces(file)).log_in(TEACHER, WALL)
+    again = Access(pins, True, known=KnownPlaces(file))
+    assert (again.knows(None, WALL), again.knows(None, PHONE)) == (True, False)
+    for number in range(20):
+        await wrong(again, f"198.51.100.{number}", 1)
+    with pytest.raises(TooManyTries):
+        await again.log_in(TEACHER, PHONE)
+    assert (await again.log_in(TEACHER, WALL))[1].rank is Rank.TEACHER
 
 
 async def test_all_addresses_of_one_ipv6_network_are_one(access: Access) -> None:

@@ -68,6 +68,15 @@ async def test_the_room_is_told_whole(viewer: httpx.AsyncClient) -> None:
     assert (gone["controls"], gone["values"]) == ([], {})
 
 
+async def test_the_room_says_which_of_its_devices_are_simulated(tmp_path: Path) -> None:
+    async with served(tmp_path, simulated=("fan",)) as there, there.client() as client:
+        said = (await client.get("/api/room")).json()
+        assert said["simulated"] is True
+        assert [one["id"] for one in said["devices"] if one["simulated"]] == ["fan"]
+    async with served(tmp_path) as there, there.client() as client:
+        assert (await client.get("/api/room")).json()["simulated"] is False
+
+
 async def test_profiles_come_in_the_order_to_show_them(viewer: httpx.AsyncClient) -> None:
     said = (await viewer.get("/api/profiles")).json()
     assert [one["id"] for one in said] == ["bright", "screening"]

@@ -44,6 +44,13 @@ class Listening:
             if name == wanted:
                 return content
 
+    async def until_switched(self, device: str, is_on: bool) -> None:
+        """What else is told of devices, such as one that is tried again, does not matter."""
+        while True:
+            told = await self.until("device")
+            if told["id"] == device and told["values"].get("switch", {}).get("value") is is_on:
+                return
+
     async def ends(self) -> None:
         async with asyncio.timeout(10):
             async for _ in self._lines:
@@ -79,10 +86,9 @@ async def test_it_tells_of_the_device_and_of_the_lesson_that_changes(there: Serv
     async with listening(there, TEACHER) as events, there.client(TEACHER) as teacher:
         await events.next()
         there.lamps["lamp"].press(True)
-        device = await events.until("device")
-        assert (device["id"], device["values"]["switch"]["value"]) == ("lamp", True)
+        await events.until_switched("lamp", True)
         there.lamps["lamp"].press(False)
-        await events.until("device")
+        await events.until_switched("lamp", False)
         await teacher.post("/api/lesson", json={"profile": "bright"})
         states: list[str] = []
         while not states or states[-1] != "ready":
@@ -103,8 +109,9 @@ async def test_what_changes_often_is_told_as_it_is_then(there: Served) -> None:
         told = 0
         while now != {"lamp": True, "fan": True}:
             device = await events.until("device")
-            now[device["id"]] = device["values"]["switch"]["value"]
-            told += 1
+            if device["id"] in ("lamp", "fan"):
+                now[device["id"]] = device["values"]["switch"]["value"]
+                told += 1
         assert told <= 6
 
 

@@ -128,4 +128,4 @@ class Beside(RuleBasedStateMachine):
 
 
 TestBesideTheModel = Beside.TestCase
-TestBesideTheModel.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
+TestBesideTheModel.settings = settings(max_examples=40, stateful_step_count=25)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from classroom_profiles.reading import Health, HealthState
 from edge_agent import preflight
 from edge_agent.lesson import LessonState, StepState
 from firmware_bridge.errors import BadReply, NotNow, Refused, Timeout, Unreachable
@@ -43,6 +44,25 @@ async def test_one_that_warms_up_or_cools_down_is_in_nobodys_way(tmp_path: Path)
     room["projector"].fails_check = NotNow("cooling")
     async with held(tmp_path, room) as one:
         assert (await one.run()).state is LessonState.READY
+
+
+async def test_a_required_device_that_reports_a_fault_blocks_although_it_would_obey(tmp_path: Path) -> None:
+    room = FakeRoom(ROOM)
+    room["projector"].health = Health(HealthState.FAULT, "lamp")
+    async with held(tmp_path, room) as one:
+        lesson = await one.run()
+        assert lesson.state is LessonState.BLOCKED
+        found = {(gap.device, gap.why, gap.detail) for gap in lesson.blocked}
+        assert found == {("projector", "fault", "it reports a fault: lamp")}
+        assert room.journal == []
+
+
+async def test_one_whose_line_was_lost_to_a_fault_says_the_fault_and_not_the_line(tmp_path: Path) -> None:
+    room = FakeRoom(ROOM)
+    room["projector"].unplug(Refused("the password is wrong"))
+    async with held(tmp_path, room) as one:
+        lesson = await one.run()
+        assert {(gap.why, gap.detail) for gap in lesson.blocked} == {("fault", "it reports a fault: refused")}
 
 
 async def test_an_optional_device_that_could_not_do_it_is_tried_all_the_same(tmp_path: Path) -> None:

@@ -12,7 +12,18 @@ from classroom_profiles.capability import Command
 from classroom_profiles.reading import Change, Health, HealthState, Reading
 from edge_agent.backoff import delays
 from edge_agent.supervisor import Pace, Supervisor
-from firmware_bridge.errors import BadReply, DeviceError, NotNow, Refused, Timeout, Unreachable
+from firmware_bridge.errors import (
+    BadReply,
+    DeviceError,
+    NotNow,
+    PortBusy,
+    Refused,
+    Timeout,
+    Unplugged,
+    Unreachable,
+    WrongFirmware,
+    WrongPassword,
+)
 from simulators.changes import Changes
 from tests.edge_agent.fake_driver import QUICK, FakeDriver, Thing, task
 
@@ -93,6 +104,10 @@ async def test_a_line_that_was_lost_is_opened_again_with_a_new_driver(kept: Kept
         (NotNow("starting"), Health(HealthState.UNREACHABLE, "not-now")),
         (Refused("wrong password"), Health(HealthState.FAULT, "refused")),
         (BadReply("%$#"), Health(HealthState.FAULT, "bad-reply")),
+        (WrongFirmware("Blink"), Health(HealthState.FAULT, "wrong-firmware")),
+        (WrongPassword("no"), Health(HealthState.FAULT, "wrong-password")),
+        (Unplugged("gone"), Health(HealthState.UNREACHABLE, "unplugged")),
+        (PortBusy("fuser"), Health(HealthState.UNREACHABLE, "busy")),
         (DeviceError("else"), Health(HealthState.FAULT, "unknown")),
         (ValueError("ours"), Health(HealthState.FAULT, "driver")),
         (TimeoutError(), Health(HealthState.FAULT, "driver")),

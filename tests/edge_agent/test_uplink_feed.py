@@ -91,7 +91,7 @@ class Rows:
 _LAYOUT = Layout.of("boot", [])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     steps=st.lists(
         st.tuples(st.just("come"), st.lists(st.integers(1, 30), max_size=40))

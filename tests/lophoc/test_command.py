@@ -1,6 +1,9 @@
 """The one command: what is installed is there, what is not says so, and wrong use ends in 2."""
 
 import re
+import signal
+import subprocess
+import sys
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -39,6 +42,21 @@ def test_a_command_whose_extra_is_absent_says_which_to_install(monkeypatch: pyte
 @pytest.mark.parametrize("words", [["fly"], ["demo", "--fly"], ["demo", "--port", "many"]])
 def test_wrong_use_ends_in_two(words: list[str]) -> None:
     assert CliRunner().invoke(main, words).exit_code == 2
+
+
+@pytest.mark.parametrize("loaded", ["click.core", "lophoc.command", "yaml", "httpx"])
+def test_ctrl_c_while_it_is_still_being_loaded_ends_it_without_a_word(loaded: str) -> None:
+    """Python says of each module that it is loaded: the signal goes at that moment."""
+    command = [sys.executable, "-X", "importtime", "-m", "lophoc", "demo", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        said = ""
+        for line in process.stderr:
+            if line.split("|")[-1].strip() == loaded:
+                process.send_signal(signal.SIGINT)
+            elif not line.startswith("import time:"):
+                said += line
+    assert (process.returncode, said) == (130, "")
 
 
 def test_the_readme_names_every_command() -> None:

@@ -53,6 +53,16 @@ def test_a_projector_that_refuses_is_named_and_nothing_is_called_ready() -> None
 
 
 @pytest.mark.timeout(120)
+def test_a_projector_whose_lamp_has_failed_is_named_and_nothing_has_moved() -> None:
+    """It turns on as it is told, by its own word."""
+    code, outcome, said = check("--fault", "projector=lamp")
+    assert code == 1
+    assert outcome["lesson"]["state"] == "blocked", said
+    assert any(re.match(r"projector: power: fault.*lamp", problem) for problem in outcome["problems"]), said
+    assert not [s for s in outcome["lesson"]["steps"] if s["state"] == "done"]
+
+
+@pytest.mark.timeout(120)
 def test_an_optional_device_that_fails_is_named_and_the_lesson_is_ready() -> None:
     code, outcome, said = check("--fault", "kit-01=frozen", "--fault", "board-light=refuse")
     assert code == 1
@@ -105,7 +115,9 @@ def test_whatever_ends_it_leaves_nothing_running(
     running: tuple["subprocess.Popen[str]", str], number: signal.Signals
 ) -> None:
     process, panel = running
-    assert httpx.get(f"{panel}/api/health", trust_env=False).json()["status"] == "ok"
+    room = httpx.get(f"{panel}/api/room", trust_env=False).json()
+    assert room["simulated"]
+    assert all(device["simulated"] for device in room["devices"])
     parts = psutil.Process(process.pid).children(recursive=True)
     assert len(parts) >= 6
     process.send_signal(number)

@@ -274,7 +274,7 @@ async def test_pulling_the_cable_cuts_the_power(tmp_path: Path) -> None:
 # --- any bytes -------------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.binary(max_size=200), st.randoms(use_true_random=False))
 def test_messages_are_the_same_however_the_bytes_arrive(data: bytes, random: Any) -> None:
     whole = list(Parser().feed(data))
@@ -287,7 +287,7 @@ def test_messages_are_the_same_however_the_bytes_arrive(data: bytes, random: Any
     assert pieces == whole
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.lists(st.binary(min_size=1, max_size=60), max_size=6))
 def test_a_board_that_was_sent_rubbish_still_resets_when_reopened(chunks: list[bytes]) -> None:
     async def run() -> None:

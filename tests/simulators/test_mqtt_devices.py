@@ -310,7 +310,7 @@ def test_the_same_seed_measures_the_same() -> None:
 # --- any payload -----------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.sampled_from(sorted(DIALECTS)),
     st.sampled_from(["switch", "dimmer", "sensor"]),

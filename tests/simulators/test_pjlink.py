@@ -358,7 +358,7 @@ async def test_it_announces_itself_and_its_changes_where_told() -> None:
 # --- any line --------------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(max_size=40) | st.builds("%{}{} {}".format, st.sampled_from("12"), st.text(max_size=4), st.text()))
 def test_any_line_gets_one_reply_of_its_own_command_or_none(text: str) -> None:
     projector = ProjectorSet(Lamp(1, 1, 0, lambda: None), Faults(FAULTS, ["err3"]))

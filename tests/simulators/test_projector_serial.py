@@ -203,7 +203,7 @@ async def test_a_stale_link_is_replaced_and_a_file_is_not(tmp_path: Path) -> Non
     assert file.read_text() == "mine"
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.binary(max_size=30), max_size=5))
 def test_after_any_bytes_the_next_command_is_understood(pieces: list[bytes]) -> None:
     async def run() -> None:

@@ -50,6 +50,7 @@ def device(one: Device) -> Json:
         "role": str(one.role),
         "name": one.shown_name.model_dump(),
         "driver": one.driver,
+        "simulated": True,
         "health": {"state": "online", "reason": "", "since": NOW - 600},
         "values": values,
         "controls": [
@@ -104,6 +105,7 @@ def lesson(profile_id: str, a_room: Json, without: Collection[str] = (), lesson_
             for g in made.skipped
         ],
         "blocked": blocked,
+        "lost": [],
     }
 
 
@@ -127,6 +129,13 @@ def find(a_room: Json, device_id: str) -> Json:
 def set_health(a_room: Json, device_id: str, state: HealthState, reason: str = "") -> Json:
     one = find(a_room, device_id)
     one["health"] = {"state": str(state), "reason": reason, "since": NOW}
+    return one
+
+
+def lose(a_lesson: Json, a_room: Json, device_id: str, state: HealthState, reason: str) -> Json:
+    """The device has left a lesson that is ready; the device."""
+    one = set_health(a_room, device_id, state, reason)
+    a_lesson["lost"] = [{"device": device_id, "role": one["role"], "state": str(state), "reason": reason}]
     return one
 
 

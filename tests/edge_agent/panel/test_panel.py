@@ -73,6 +73,21 @@ def test_a_teacher_taps_a_lesson_gives_the_pin_and_watches_each_device_until_all
     expect(page.locator(f"{STEM}[data-chosen='ready']")).to_contain_text("Đang dùng")
 
 
+def test_a_simulated_room_wears_a_badge_and_one_with_a_simulated_device_says_just_that(
+    agent: StandIn, page: Page
+) -> None:
+    expect(page.locator(".where .badge")).to_have_text("Phòng mô phỏng")
+    for device in agent.room["devices"]:
+        device["simulated"] = device["id"] == "lights"
+    agent.say("room", agent.room)
+    expect(page.locator(".where .badge")).to_have_text("Có thiết bị mô phỏng")
+    for device in agent.room["devices"]:
+        device["simulated"] = False
+    agent.room["simulated"] = False
+    agent.say("room", agent.room)
+    expect(page.locator(".where .badge")).to_be_hidden()
+
+
 def test_progress_counts_steps_and_other_lessons_wait(agent: StandIn, teacher: Page) -> None:
     lesson = scenes.lesson("stem-robotics", agent.room)
     scenes.set_steps(lesson, "done", scenes.of("screen", "sockets"))
@@ -90,7 +105,7 @@ def test_a_blocked_lesson_says_what_to_check_and_can_start_without_the_device(ag
     agent.say("device", scenes.set_health(agent.room, "projector", HealthState.UNREACHABLE, "no-answer"))
     tap(teacher, STEM)
     trouble = teacher.locator('.lesson [data-trouble="projector"]')
-    expect(trouble).to_contain_text("Máy chiếu: Không liên lạc được.")
+    expect(trouble).to_contain_text("Máy chiếu: Thiết bị không trả lời.")
     expect(trouble).to_contain_text("Kiểm tra dây mạng và nguồn điện của máy chiếu.")
     lesson_card(teacher, "blocked").to_contain_text("Chưa có thiết bị nào bị thay đổi.")
     teacher.click('button:has-text("Bắt đầu không có máy chiếu")')
@@ -124,6 +139,43 @@ def test_a_failed_lesson_names_the_device_and_what_was_put_back(agent: StandIn, 
     teacher.click('button:has-text("Thử lại")')
     lesson_card(teacher, "running").to_be_visible()
     assert lessons_asked(agent) == [{"profile": "lecture", "without": [], "dry_run": False}]
+
+
+def test_a_lamp_that_failed_is_named_as_such_and_not_as_a_projector_that_stayed_off(
+    agent: StandIn, teacher: Page
+) -> None:
+    agent.say("device", scenes.set_health(agent.room, "projector", HealthState.FAULT, "lamp"))
+    lesson = scenes.lesson("lecture", agent.room)
+    scenes.set_steps(lesson, "undone")
+    scenes.set_steps(lesson, "failed", lambda step: step["id"] == "projector.power", error="fault")
+    agent.say_lesson(lesson | {"state": "failed"})
+    trouble = teacher.locator('.lesson [data-trouble="projector"]')
+    expect(trouble).to_contain_text("Máy chiếu: Bóng đèn có lỗi.")
+    expect(trouble).not_to_contain_text("Không bật được")
+    expect(teacher.locator('.lesson .line[data-device="projector"]')).to_have_text("Máy chiếu: có lỗi")
+
+
+def test_a_ready_lesson_names_a_device_that_left_and_forgets_it_when_it_is_back(agent: StandIn, teacher: Page) -> None:
+    lesson = scenes.lesson("stem-robotics", agent.room)
+    scenes.set_steps(lesson, "done")
+    lesson.update(state="ready", ready_s=4.2)
+    agent.say_lesson(lesson)
+    lesson_card(teacher, "ready").to_contain_text("Sẵn sàng: STEM Robotics")
+    agent.say("device", scenes.lose(lesson, agent.room, "kit-01", HealthState.UNREACHABLE, "unplugged"))
+    agent.say_lesson(lesson)
+    lesson_card(teacher, "ready").to_contain_text("STEM Robotics: sẵn sàng, trừ")
+    trouble = teacher.locator('.lesson [data-trouble="kit-01"]')
+    expect(trouble).to_contain_text("Thiết bị đã bị rút ra.")
+    expect(trouble.locator(".advice")).to_contain_text("USB")
+    expect(teacher.locator('.lesson .line[data-device="kit-01"]')).to_contain_text("lúc này không liên lạc được")
+    expect(teacher.locator("#announcer")).to_contain_text("Thiết bị đã bị rút ra.")
+    lesson["lost"] = []
+    agent.say("device", scenes.set_health(agent.room, "kit-01", HealthState.ONLINE))
+    agent.say_lesson(lesson)
+    expect(trouble).to_have_count(0)
+    expect(teacher.locator('.lesson .line[data-device="kit-01"]')).to_contain_text("sẵn sàng")
+    lesson_card(teacher, "ready").to_contain_text("Sẵn sàng: STEM Robotics")
+    expect(teacher.locator("#announcer")).to_have_text("Sẵn sàng: STEM Robotics")
 
 
 def test_a_running_lesson_is_cancelled_at_once_and_a_ready_one_after_a_question(agent: StandIn, teacher: Page) -> None:

@@ -139,6 +139,10 @@ def test_every_state_has_words(vietnamese: dict[str, Any]) -> None:
     assert set(vietnamese["line"]) > {"already", "not-tried", "undone", "undo-failed"}
 
 
+def test_every_reason_of_a_loss_is_said_in_words(vietnamese: dict[str, Any]) -> None:
+    assert {kind.reason for kind in kinds_of(DeviceError)} | {"driver", "not-opened"} <= set(vietnamese["reasons"])
+
+
 def test_roles_are_called_as_in_the_rest_of_the_house(vietnamese: dict[str, Any], english: dict[str, Any]) -> None:
     assert vietnamese["roles"] == {str(role): name.vi for role, name in ROLE_NAMES.items()}
     assert english["roles"] == {str(role): name.en for role, name in ROLE_NAMES.items()}
@@ -152,6 +156,12 @@ def test_every_command_of_the_built_in_profiles_can_be_told_in_words(vietnamese:
     open_ended = [str(one) for one in (Capability.LEVEL, Capability.INPUT, Capability.PROGRAM)]
     assert {*flags, *words, *open_ended} <= set(moves)
     assert {*flags, *words} <= set(vietnamese["states"])
+
+
+def kinds_of(kind: type[DeviceError]) -> set[type[DeviceError]]:
+    """Of the house, not of its drivers."""
+    below = [one for one in kind.__subclasses__() if one.__module__ == DeviceError.__module__]
+    return {kind}.union(*map(kinds_of, below))
 
 
 def tree(script: Path) -> Any:

@@ -15,7 +15,7 @@ from classroom_profiles.reading import Health, HealthState
 from firmware_bridge.driver import Driver, Wires
 from firmware_bridge.driver_page import page
 from firmware_bridge.drivers.firmata import DRIVER
-from firmware_bridge.errors import BadReply, DeviceError, NotNow, Refused, Timeout, Unreachable
+from firmware_bridge.errors import BadReply, DeviceError, NotNow, Refused, Timeout, Unreachable, WrongFirmware
 from simulators.firmata import FirmataBoard
 from simulators.pty_port import PtyPort
 from tests.firmware_bridge.firmata_rig import RigBoard
@@ -180,7 +180,11 @@ async def test_a_board_that_was_started_long_ago_is_asked_who_it_is() -> None:
     ("fault", "error", "words"),
     [
         ("silent", Timeout, "says nothing within 0.5 s; has it power, is StandardFirmata on it"),
-        ("wrong-firmware", BadReply, "but it is not Firmata; upload StandardFirmata to it, or correct its baudrate"),
+        (
+            "wrong-firmware",
+            WrongFirmware,
+            "but it is not Firmata; upload StandardFirmata to it, or correct its baudrate",
+        ),
         ("garbage", BadReply, "it is not Firmata|rubbish came"),
         ("drop", BadReply, "it is not Firmata"),
         ("frozen", Timeout, "did not say its Capabilities in 0.5 s"),
@@ -240,7 +244,7 @@ async def test_a_board_of_another_protocol_is_not_spoken_to() -> None:
             self._send(bytes([0xF9, 3, 0]))
 
     async with Next() as board:
-        with pytest.raises(BadReply, match=r"it speaks Firmata 3.0, not 2.x"):
+        with pytest.raises(WrongFirmware, match=r"it speaks Firmata 3.0, not 2.x"):
             async with driver_at(board.port, **KIT):
                 pass
 
@@ -420,7 +424,7 @@ def test_its_page_tells_what_may_hang_on_a_pin() -> None:
 # --- any bytes -------------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.lists(st.binary(min_size=1, max_size=60), max_size=6))
 def test_whatever_comes_out_of_a_port_ends_in_a_named_error(chunks: list[bytes]) -> None:
     async def run() -> None:
@@ -442,7 +446,7 @@ def test_whatever_comes_out_of_a_port_ends_in_a_named_error(chunks: list[bytes])
     asyncio.run(run())
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.lists(st.binary(min_size=1, max_size=60), min_size=1, max_size=6))
 def test_rubbish_between_the_messages_breaks_nothing_that_it_does_not_end(chunks: list[bytes]) -> None:
     """Noise may look like a message: the driver goes on, or ends with a named error; it never does anything else."""

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from classroom_profiles.reading import Health, HealthState
 from firmware_bridge.driver import Driver, Wires
 from firmware_bridge.drivers.micropython import DRIVER, MicroPythonBoard, Options
-from firmware_bridge.errors import BadReply, DeviceError, NotNow, Refused, Timeout, Unreachable
+from firmware_bridge.errors import BadReply, DeviceError, NotNow, Refused, Timeout, Unreachable, WrongFirmware
 from firmware_bridge.micropython_files import BoardFull
 from firmware_bridge.programs import Bundle, Installed, Programmable
 from simulators.micropython import MicroPythonBoard as SimulatedBoard
@@ -350,9 +350,9 @@ async def test_a_transfer_that_is_given_up_does_not_confuse_what_follows() -> No
     ("fault", "error", "words"),
     [
         ("silent", Timeout, "says nothing within 0.5 s; has it power, is MicroPython on it"),
-        ("wrong-firmware", (Timeout, BadReply), "says nothing|its MicroPython does not listen"),
-        ("bootloader", (Timeout, BadReply), "says nothing|is in its bootloader; press its reset button"),
-        ("circuitpython", BadReply, "runs circuitpython, not MicroPython"),
+        ("wrong-firmware", (Timeout, WrongFirmware), "says nothing|its MicroPython does not listen"),
+        ("bootloader", (Timeout, WrongFirmware), "says nothing|is in its bootloader; press its reset button"),
+        ("circuitpython", WrongFirmware, "runs circuitpython, not MicroPython"),
         ("garbage", BadReply, "says something"),
         ("drop", BadReply, "its MicroPython does not listen"),
         ("stuck", Timeout, "does its program let no Ctrl-C through"),
@@ -374,7 +374,7 @@ async def test_a_board_in_its_bootloader_is_known_by_what_it_says(tmp_path: Path
     port = PtyPort(tmp_path / "tty", lambda _: port.write(b"rst:0x1 (POWERON_RESET),boot:0x3 (DOWNLOAD_BOOT)\r\n"))
     port.plug()
     try:
-        with pytest.raises(BadReply, match="is in its bootloader"):
+        with pytest.raises(WrongFirmware, match="is in its bootloader"):
             async with driver_at(port.path, boot_s=0.3):
                 pass
     finally:
@@ -386,7 +386,7 @@ async def test_a_board_that_speaks_firmata_is_told_apart(tmp_path: Path) -> None
     port = PtyPort(tmp_path / "tty", lambda _: port.write(bytes([0xF9, 2, 5, 0xF0, 0x79, 2, 5, 0xF7])))
     port.plug()
     try:
-        with pytest.raises(BadReply, match="speaks Firmata; use the driver firmata"):
+        with pytest.raises(WrongFirmware, match="speaks Firmata; use the driver firmata"):
             async with driver_at(port.path, boot_s=0.3):
                 pass
     finally:
@@ -497,7 +497,7 @@ def test_wrong_options_are_named(options: dict[str, Any], words: str) -> None:
         DRIVER.open(options, Wires())
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.lists(st.binary(min_size=1, max_size=60), max_size=6))
 def test_whatever_comes_out_of_a_port_ends_in_a_named_error(chunks: list[bytes]) -> None:
     async def run() -> None:

@@ -15,7 +15,7 @@ from classroom_profiles.capability import Command
 from classroom_profiles.reading import Health, HealthState
 from firmware_bridge.driver import Driver, Wires
 from firmware_bridge.drivers.pjlink import DRIVER, Options, PjlinkSet
-from firmware_bridge.errors import BadReply, DeviceError, NotNow, Refused, Timeout, Unreachable
+from firmware_bridge.errors import BadReply, DeviceError, NotNow, Refused, Timeout, Unreachable, WrongPassword
 from firmware_bridge.pjlink_link import PjlinkLink, Proof
 from firmware_bridge.projector import Projector
 from simulators.pjlink import PjlinkProjector
@@ -313,7 +313,7 @@ async def test_a_check_touches_nothing_and_says_what_the_command_would() -> None
 async def test_a_wrong_password_is_refused_and_never_shown(auth: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(PASSWORD, "hunter2")
     async with PjlinkProjector(password="right", auth=auth) as projector:  # type: ignore[arg-type]
-        with pytest.raises(Refused, match=r"password: .* does not accept") as refused:
+        with pytest.raises(WrongPassword, match=r"password: .* does not accept") as refused:
             await driver_for(projector).__aenter__()
         assert "hunter2" not in str(refused.value)
         assert projector.received == []
@@ -324,7 +324,7 @@ async def test_a_password_that_is_wanted_or_missing_is_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with PjlinkProjector(password="right") as projector:
-        with pytest.raises(Refused, match=r"password: .* wants one; set option 'password'"):
+        with pytest.raises(WrongPassword, match=r"password: .* wants one; set option 'password'"):
             await driver_for(projector, password=None).__aenter__()
         with pytest.raises(Refused, match=r"password: .*nowhere: No such file"):
             await driver_for(projector, password={"file": str(tmp_path / "nowhere")}).__aenter__()
@@ -685,7 +685,7 @@ async def test_a_command_whose_answer_is_lost_is_not_told_again() -> None:
             await watch.command("power", False)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.binary(max_size=30).map(lambda line: line.replace(b"\r", b"")), min_size=1, max_size=12))
 def test_no_answers_do_more_than_end_the_conversation(lines: list[bytes]) -> None:
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -455,7 +455,7 @@ async def test_an_answer_that_breaks_the_protocol_is_a_bad_reply(answer: bytes, 
         await driver_at(epson.port.path).__aenter__()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.binary(max_size=40), min_size=6, max_size=6))
 def test_no_answers_do_more_than_end_the_conversation(answers: list[bytes]) -> None:
     async def run() -> None:

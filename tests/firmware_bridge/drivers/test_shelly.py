@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from classroom_profiles.capability import Command
 from classroom_profiles.reading import Change, Health, HealthState, Reading
 from firmware_bridge.driver import Driver, Wires, find
-from firmware_bridge.errors import BadReply, DeviceError, Refused, Timeout, Unreachable
+from firmware_bridge.errors import BadReply, DeviceError, Refused, Timeout, Unreachable, WrongPassword
 from simulators.shelly import ShellyRelays
 
 ON, OFF = Command.parse("switch", True), Command.parse("switch", False)
@@ -115,7 +115,7 @@ async def test_without_the_right_password_it_says_so(password: str | None, monke
     monkeypatch.setenv("LOPHOC_RELAY_PASSWORD", password or "")
     options = {"password": {"env": "LOPHOC_RELAY_PASSWORD"}} if password else {}
     async with ShellyRelays(password=PASSWORD) as device:
-        with pytest.raises(Refused, match=r"^password$"):
+        with pytest.raises(WrongPassword, match=r"^password$"):
             await driver_of(device, **options).__aenter__()
 
 

@@ -100,7 +100,7 @@ _VALUES = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(value=st.dictionaries(st.sampled_from(["programs", "firmwares"]), _VALUES, min_size=1))
 def test_whatever_is_written_is_a_library_or_told(tmp_path_factory: pytest.TempPathFactory, value: object) -> None:
     folder = tmp_path_factory.getbasetemp() / "any-library"

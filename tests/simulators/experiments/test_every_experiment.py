@@ -136,7 +136,7 @@ def test_a_name_that_is_not_there_is_answered_with_those_that_are() -> None:
 
 
 @each
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_any_parameters_in_range_give_finite_outputs_also_when_turned_in_mid_run(
     name: str, data: st.DataObject
@@ -152,7 +152,7 @@ def test_any_parameters_in_range_give_finite_outputs_also_when_turned_in_mid_run
 
 
 @each
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(data=st.data())
 def test_the_same_seed_gives_the_same_run_bit_for_bit(name: str, data: st.DataObject) -> None:
     """Also when parameters are turned, and after a reset; and at half the rate, each second sample of it."""
