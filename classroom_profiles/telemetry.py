@@ -29,7 +29,7 @@ from classroom_profiles.series import EARLIEST_US, LATEST_US, MAX_TEXT, Measurem
 __all__ = [
     "MAX_BATCH_BYTES", "MAX_POINTS", "MAX_TEXT", "VERSION", "Ack", "Batch", "Clock", "Layout", "Layouts", "Measurement",
     "NeedLayout", "Point", "Refusal", "Run", "Series", "Unreadable", "decode", "decode_ack", "digest", "encode",
-    "encode_ack", "fits", "pack", "points", "runs", "runs_of", "with_layout", "without_layout",
+    "encode_ack", "fits", "names", "pack", "points", "runs", "runs_of", "with_layout", "without_layout",
 ]  # fmt: skip
 
 VERSION = 2
@@ -123,6 +123,7 @@ _HEADER = struct.Struct(f"<BBI{KEY_BYTES}sQIH")
 _SEQ = struct.Struct("<IH")
 _LENGTH = struct.Struct("<I")
 _CHECKSUM = slice(2, 6)
+_KEY = slice(6, 6 + KEY_BYTES)
 _MAX_SEQ = 2**48 - 1
 _LAYOUT, _GAPS, _ZSTD = 8, 16, 128  # beside those of `columns`: 1, 2, 4
 _CLOCK_SHIFT = 5
@@ -184,6 +185,11 @@ def with_layout(payload: bytes, layout: Layout) -> bytes:
 def fits(payload: bytes, layout: Layout) -> bool:
     """True if the batch is not too large, with its layout in it too."""
     return len(payload) + _LENGTH.size + len(layout.packed) <= MAX_BATCH_BYTES
+
+
+def names(payload: bytes, layout: Layout) -> bool:
+    """True if it is `layout` that a batch without its layout refers to."""
+    return payload[_KEY] == layout.key
 
 
 def without_layout(payload: bytes) -> tuple[bytes, bytes]:

@@ -18,14 +18,15 @@ from typing import Any, Self
 
 import msgspec
 
-from classroom_profiles.telemetry import Clock, Layout, Measurement, digest
+from classroom_profiles.telemetry import MAX_POINTS, Clock, Layout, Measurement, digest, names
 from edge_agent.drop_order import DROP_ORDER
-from edge_agent.journal_tally import Tally
+from edge_agent.journal_tally import LATEST_US, Tally
 from edge_agent.stamping import Row
 
 VERSION = 2
 _ASIDE_BATCHES = 64
 _WAL_PAGES = 1_000
+_MOST_IDS = 2**62
 _SCHEMA = """
 CREATE TABLE entry (
     measurement TEXT NOT NULL, id INTEGER NOT NULL, points INTEGER NOT NULL, clock TEXT NOT NULL,
@@ -47,6 +48,7 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 READ = """
 SELECT points, clock, offset_us, last_us, last_seq, digest, layout, payload FROM entry WHERE measurement = ? AND id = ?
 """
+_FOUND = "SELECT measurement, id, points, clock, handed, last_us, layout FROM entry"
 _OLDEST = "SELECT last_us FROM entry WHERE measurement = ? ORDER BY id LIMIT 1"
 _BETWEEN = "SELECT id FROM entry WHERE measurement = ? AND id > ? AND id <= ? ORDER BY id LIMIT ?"
 
@@ -104,6 +106,7 @@ class JournalFile:
     def open(cls, path: Path, max_bytes: int) -> Self:
         path.parent.mkdir(parents=True, exist_ok=True)
         connection = sqlite3.connect(path, timeout=0.0, isolation_level=None)
+        connection.text_factory = _text
         try:
             with _judged():
                 connection.execute("PRAGMA locking_mode = EXCLUSIVE")  # a second agent shall not send all of it again
@@ -150,13 +153,14 @@ class JournalFile:
         """Every row, oldest first."""
         with _judged():
             boots = {row_id: layout.boot for row_id, layout in self._read_layouts().items()}
-            rows = self._connection.execute("SELECT measurement, id, points, clock, handed, last_us, layout FROM entry")
+            # All at once: a question that is not read to its end would keep the file locked, and from being rescued.
+            rows = self._connection.execute(_FOUND).fetchall()
             found = [
                 Found(
-                    Place(_measurement(name), row_id, points),
+                    Place(_measurement(name), _within(row_id, 0, _MOST_IDS), _within(points, 0, MAX_POINTS)),
                     _clock(clock) is Clock.UNTRUSTED,
                     bool(handed),
-                    last_us,
+                    _within(last_us, -1, LATEST_US),
                     boots.get(layout, ""),
                 )
                 for name, row_id, points, clock, handed, last_us, layout in rows
@@ -214,9 +218,12 @@ class JournalFile:
         with _judged():
             row = self._connection.execute("SELECT counts FROM tally").fetchone()
         try:
-            return Tally() if row is None else msgspec.json.decode(row[0], type=Tally)
-        except (msgspec.DecodeError, UnicodeDecodeError) as wrong:
+            tally = Tally() if row is None else msgspec.json.decode(row[0], type=Tally)
+        except (msgspec.DecodeError, UnicodeDecodeError, TypeError) as wrong:
             raise NotAJournal(f"its counts cannot be read: {wrong}") from wrong
+        if not tally.plausible:
+            raise NotAJournal("its counts have a number that cannot be")
+        return tally
 
     def save(self, tally: Tally) -> None:
         self._connection.execute("INSERT OR REPLACE INTO tally VALUES (1, ?)", (msgspec.json.encode(tally),))
@@ -246,6 +253,8 @@ class JournalFile:
         """None if it is not there, or its bytes have changed."""
         row = self._connection.execute(READ, (measurement.value, row_id)).fetchone()
         if row is None or digest(row[7]) != row[5] or (layout := self._layout(row[6])) is None:
+            return None
+        if not names(row[7], layout):
             return None
         points, clock, offset_us, last_us, last_seq, name, _, payload = row
         return Row(measurement, points, _clock(clock), offset_us, last_us, last_seq, name, layout, payload)
@@ -371,6 +380,11 @@ def _measurement(name: str) -> Measurement:
         raise NotAJournal("it has a measurement that nobody knows") from None
 
 
+def _text(raw: bytes) -> str:
+    """Whatever the disk made of it: what reads it knows what it must be."""
+    return raw.decode("ascii", "replace")
+
+
 def _clock(name: str) -> Clock:
     try:
         return Clock(name)
@@ -386,7 +400,18 @@ def read_layout(packed: object) -> Layout | None:
         return None
 
 
-_BEYOND_USE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+def _within(number: object, low: int, high: int) -> int:
+    """What is beyond would make all that comes after it wrong: no point may be before the last one."""
+    if not isinstance(number, int) or not low <= number <= high:
+        raise NotAJournal("it has a number that cannot be")
+    return number
+
+
+_BEYOND_USE = {
+    sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB,
+    # What we ask never changes: if there is no such table or a row breaks a rule, the file is not what we wrote.
+    sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH,
+}  # fmt: skip
 
 
 @contextlib.contextmanager
@@ -398,3 +423,5 @@ def _judged() -> Iterator[None]:
         if getattr(wrong, "sqlite_errorcode", 0) & 0xFF in _BEYOND_USE:
             raise NotAJournal(str(wrong)) from wrong
         raise
+    except (UnicodeDecodeError, TypeError, OverflowError) as wrong:  # a column, or the schema, is of another kind
+        raise NotAJournal(f"something in it is not of its kind: {wrong}") from wrong

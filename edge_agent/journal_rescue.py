@@ -3,6 +3,7 @@
 import contextlib
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,9 @@ _READ_1 = """
 SELECT points, offset_us, last_us, last_seq, digest, payload FROM {table} WHERE measurement = ? AND id = ?
 """
 
+_DAMAGE = (sqlite3.Error, TypeError, ValueError, OverflowError)
+"""What sqlite3 raises for a damaged page, and for a column, or a word of the schema, that is of another kind."""
+
 
 class Rescue:
     """Reads a file that nobody else uses; never raises for what it finds in it."""
@@ -31,7 +35,7 @@ class Rescue:
         self._made: dict[bytes, Layout] = {}
 
     def __enter__(self) -> "Rescue":
-        with contextlib.suppress(sqlite3.Error):
+        with contextlib.suppress(*_DAMAGE):
             self._connection.execute("PRAGMA locking_mode = EXCLUSIVE")
         return self
 
@@ -41,8 +45,9 @@ class Rescue:
     def tally(self) -> Tally:
         try:
             row = self._connection.execute("SELECT counts FROM tally").fetchone()
-            return Tally() if row is None else msgspec.json.decode(row[0], type=Tally)
-        except (sqlite3.Error, msgspec.DecodeError, TypeError, UnicodeDecodeError):
+            tally = Tally() if row is None else msgspec.json.decode(row[0], type=Tally)
+            return tally if tally.plausible else Tally()
+        except (*_DAMAGE, msgspec.DecodeError):
             return Tally()
 
     def rows(self) -> Iterator[Row]:
@@ -56,7 +61,7 @@ class Rescue:
         ids = [(row_id, measurement) for measurement in Measurement for row_id in self._ids(table, measurement)]
         for row_id, measurement in sorted(ids):
             row = None
-            with contextlib.suppress(sqlite3.Error, TypeError, ValueError, Unreadable, NeedLayout):
+            with contextlib.suppress(*_DAMAGE, Unreadable, NeedLayout):
                 row = self._row_1(table, measurement, row_id) if version == 1 else self._row(measurement, row_id)
             if row is not None:
                 yield row
@@ -64,7 +69,7 @@ class Rescue:
     def _version(self) -> int:
         try:
             return int(self._connection.execute("PRAGMA user_version").fetchone()[0])
-        except sqlite3.Error:
+        except _DAMAGE:
             return 0
 
     def _row(self, measurement: Measurement, row_id: int) -> Row | None:
@@ -74,8 +79,13 @@ class Rescue:
         if layout is None or digest(payload) != name:
             return None
         row = Row(measurement, points, Clock(clock), offset_us, last_us, last_seq, name, layout, payload)
-        row.batch()
-        return row
+        batch = row.batch()  # what the row says of it may be damaged, too
+        return replace(
+            row,
+            points=sum(len(run.times_us) for run in batch.columns),
+            last_us=max(run.times_us[-1] for run in batch.columns),
+            last_seq=batch.last_seq,
+        )
 
     def _row_1(self, table: str, measurement: Measurement, row_id: int) -> Row | None:
         question = _READ_1.format(table=table)
@@ -87,7 +97,7 @@ class Rescue:
         if layout_id not in self._layouts:
             for table in ("layout", "layout_again"):
                 question = f"SELECT packed FROM {table} WHERE id = ?"  # noqa: S608 - one of two names
-                with contextlib.suppress(sqlite3.Error, TypeError):
+                with contextlib.suppress(*_DAMAGE):
                     found = read_layout(self._connection.execute(question, (layout_id,)).fetchone()[0])
                     if found is not None:
                         self._layouts[layout_id] = found
@@ -101,7 +111,7 @@ class Rescue:
             try:
                 for (row_id,) in self._connection.execute(question.format(table=table), (measurement.value,)):
                     found.add(row_id)
-            except (sqlite3.Error, OverflowError):
+            except _DAMAGE:
                 continue
             break
         return {row_id for row_id in found if isinstance(row_id, int)}

@@ -4,6 +4,9 @@ import msgspec
 
 from classroom_profiles.telemetry import Measurement
 
+LATEST_US = 7_258_118_400_000_000
+"""2200-01-01: far enough from the wire's end to go on counting."""
+
 
 class Tally(msgspec.Struct, kw_only=True):
     """Since the file was made."""
@@ -24,6 +27,12 @@ class Tally(msgspec.Struct, kw_only=True):
     """Points that were given the right time once it was known."""
     rescued: int = 0
     """The number of the last damaged file from which everything readable is in this one."""
+
+    @property
+    def plausible(self) -> bool:
+        """False if it would put every point that comes after it beyond the end of time: a disk has changed it."""
+        numbers = self.next_seq.values()
+        return max(self.last_us, self.sure_us or 0) <= LATEST_US and all(0 <= number < 2**47 for number in numbers)
 
     def copy(self) -> "Tally":
         return msgspec.structs.replace(

@@ -122,6 +122,11 @@ class Writer:
         except (NotAJournal, sqlite3.Error, OSError) as wrong:
             self._lose_disk(wrong)
             return False
+        except Exception as defect:  # noqa: BLE001 - whoever writes points controls a room, and must not end with us
+            if self.writable:
+                _log.exception("a defect of the journal; the room goes on without it")
+            self._lose_disk(defect)
+            return False
         return True
 
     def _do(self) -> None:

@@ -29,9 +29,9 @@ from classroom_profiles.telemetry import (
 from classroom_profiles.telemetry import points as points_of
 from edge_agent.clock import Moment
 from edge_agent.intake import STEP_US, Lot
+from edge_agent.journal_tally import LATEST_US
 
 _SERIES = 10_000
-_LATEST_US = 7_258_118_400_000_000  # 2200-01-01: far enough from the wire's end to go on counting
 
 _log = logging.getLogger("lophoc.journal")
 
@@ -166,7 +166,7 @@ class Stamper:
         return first_us + right.offset_us - offset_us > self.sure_us
 
     def _in_range(self, point: Point) -> bool:
-        if 0 <= point.time_us <= _LATEST_US:
+        if 0 <= point.time_us <= LATEST_US:
             return True
         self._refuse(point, Refusal.TIME_RANGE)
         return False
@@ -255,7 +255,7 @@ def retimed(row: Row, offset_us: int, after_us: int) -> Row | None:
         made = [Run(run.series, run.simulated, [t + by_us for t in run.times_us], run.values) for run in batch.columns]
         if not made or min(run.times_us[0] for run in made) <= max(after_us, -1):
             return None
-        if max(run.times_us[-1] for run in made) > _LATEST_US:
+        if max(run.times_us[-1] for run in made) > LATEST_US:
             return None
         return Row.of(row.layout, Clock.RETIMED, offset_us, batch.first_seq, batch.last_seq, made)
     except (ValueError, OverflowError):
