@@ -45,6 +45,8 @@ _CODE_OF = {code: number for number, code in enumerate(CODES)}
 _WIDTHS = ((128, "b"), (2**15, "h"), (2**31, "i"))
 _UNITS_US = (1_000_000, 1_000, 1)
 _TIME_LETTERS = "bhiq"
+_KEPT_COLUMNS = 128
+"""Of a record that is kept, at up to 13 KiB."""
 
 
 class Column(NamedTuple):
@@ -176,8 +178,12 @@ class _Record(NamedTuple):
     """One value of each."""
 
 
-@lru_cache(maxsize=8_192)
 def _record(packed: bytes, columns: int) -> _Record:
+    """Those of large batches are not kept: one gateway could fill the centre's memory with them."""
+    return (_kept_record if columns <= _KEPT_COLUMNS else _new_record)(packed, columns)
+
+
+def _new_record(packed: bytes, columns: int) -> _Record:
     halves = [half for byte in packed for half in (byte & 15, byte >> 4)]
     if len(halves) < columns or any(halves[columns:]):
         raise ValueError("its codes are not as many as its columns")
@@ -189,6 +195,9 @@ def _record(packed: bytes, columns: int) -> _Record:
         tuple(number for number, code in enumerate(codes) if code in (TEXT, FLOAT64, FLOAT32)),
         struct.Struct("<" + "".join(CODES[code].letter for code in codes)),
     )
+
+
+_kept_record = lru_cache(maxsize=8_192)(_new_record)
 
 
 def _coded(values: list[Any]) -> tuple[int, Sequence[Any]]:

@@ -20,6 +20,8 @@ MAX_SERIES = 4_096
 KEY_BYTES = 4
 _MAX_UNPACKED = 1024 * 1024
 _LAYOUTS_OF_ONE = 32
+_SERIES_OF_ONE = 2 * MAX_SERIES
+"""In all of its layouts that are kept together: some 5 MB of a gateway that makes them as large as it can."""
 
 Entry = tuple[Series, bool]
 """A series, and whether its points are simulated."""
@@ -102,6 +104,8 @@ class Layouts:
         if of_one.get(layout.key) is layout:
             return
         newest = list(of_one.items())[1 - _LAYOUTS_OF_ONE :]
+        while newest and sum(len(each.series) for _, each in newest) + len(layout.series) > _SERIES_OF_ONE:
+            del newest[0]
         self._known.pop(gateway, None)
         self._known[gateway] = {**dict(newest), layout.key: layout}
         while len(self._known) > self._gateways:

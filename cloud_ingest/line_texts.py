@@ -13,8 +13,9 @@ from classroom_profiles.telemetry import Layout, Run
 from cloud_ingest.line_protocol import lines, prefix
 from cloud_ingest.store import Portion
 
-_LAYOUTS = 60_000
-"""Of about 2 KiB each for a room of 20 series, and as much again once one sends several points of a series."""
+_SERIES = 1_200_000
+"""In all layouts together, of 60,000 rooms with 20 each: about 100 bytes a series, and as much again once one sends
+several points of it. Not so many layouts, since one gateway might make them large and always new."""
 _FIELDS: dict[type, str] = {float: "value", bool: "flag"}
 
 
@@ -35,11 +36,17 @@ Start = Callable[[str, Run], tuple[str, str]]
 class LineTexts:
     """One way to write lines: that of InfluxDB, or another store's."""
 
-    def __init__(self, lines: Lines, start: Start) -> None:
-        """`lines` makes the lines of any run, one by one; `start` what is before a run's field, and behind it."""
+    def __init__(self, lines: Lines, start: Start, *, most_series: int = _SERIES) -> None:
+        """`lines` makes the lines of any run, one by one; `start` what is before a run's field, and behind it.
+
+        `most_series`: of how many, in all layouts together, it keeps what it prepared.
+        """
+        self._most_series = most_series
         self._lines_of = lines
         self._start = start
         self._known: dict[tuple[str, Layout], _Prepared] = {}
+        self._series = 0
+        """In all that are known, more or less: threads that count at the same moment may miss some."""
 
     def text(self, portion: Portion) -> str:
         """Its lines, joined by line ends; empty if it has no points.
@@ -60,8 +67,10 @@ class LineTexts:
         kinds = tuple([type(run.values[0]) for run in runs])
         known = self._known.get((school, layout))
         if known is None or known.kinds != kinds:
-            if len(self._known) >= _LAYOUTS:
+            if self._series + len(runs) > self._most_series:
                 self._known.clear()
+                self._series = 0
+            self._series += len(runs)
             known = self._known[school, layout] = self._prepare(school, runs, kinds)
         return known
 

@@ -83,3 +83,11 @@ def test_each_gateway_has_its_own_layouts_and_the_oldest_make_room() -> None:
     layouts.learn("gw-2", many[0])
     layouts.learn("gw-3", many[0])
     assert not layouts.of("gw-1")
+
+
+def test_a_gateway_with_large_layouts_has_fewer_of_them() -> None:
+    layouts = Layouts()
+    large = [Layout.of("boot", [(series(f"m{n}_{layout}"), False) for n in range(MAX_SERIES)]) for layout in range(3)]
+    for layout in large:
+        layouts.learn("gw-1", layout)
+    assert list(layouts.of("gw-1").values()) == large[1:]

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from classroom_profiles import columns
 from classroom_profiles.capability import Value
 from classroom_profiles.telemetry import (
     MAX_BATCH_BYTES,
@@ -445,3 +446,11 @@ def test_what_is_no_ack_is_no_crash(payload: bytes) -> None:
     except Unreadable:
         return
     assert ack.stored >= 0
+
+
+def test_what_large_batches_are_made_of_is_not_kept() -> None:
+    before = columns._kept_record.cache_info().currsize
+    for value in range(3):
+        large = [Point(Series(Measurement.READING, "r", "d", "s", f"m{n}_{value}"), 1, n == value) for n in range(1000)]
+        assert decode(encode("boot", True, 0, 999, large)).sound
+    assert columns._kept_record.cache_info().currsize == before

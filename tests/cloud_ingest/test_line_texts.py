@@ -1,5 +1,7 @@
 """Whole batches as lines are exactly the lines that are made one by one."""
 
+import gc
+import weakref
 from typing import Any
 
 import pytest
@@ -7,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from classroom_profiles.telemetry import Layout, Measurement, Run, Series
-from cloud_ingest.line_protocol import lines
-from cloud_ingest.line_texts import text
+from cloud_ingest.line_protocol import lines, prefix
+from cloud_ingest.line_texts import LineTexts, text
 from cloud_ingest.store import Portion
 
 SERIES = [Series(Measurement.READING, "a101", f"device-{n}", "sensor", f"metric_{n}") for n in range(6)]
@@ -58,3 +60,15 @@ def test_a_tag_that_is_none_never_gets_into_a_template(tag: str) -> None:
 
 def test_nothing_is_no_line() -> None:
     assert text(Portion("thcs-a", [])) == ""
+
+
+def test_a_gateway_that_always_has_new_layouts_does_not_fill_the_memory() -> None:
+    made = LineTexts(lines, lambda school, run: (prefix(school, run.series), ""), most_series=30)
+    kept = []
+    for number in range(20):
+        layout = Layout.of(f"boot-{number}", [(series, False) for series in SERIES])
+        kept.append(weakref.ref(layout))
+        assert made.text(Portion("thcs-a", [Run(series, False, [1], [1.5]) for series in SERIES], layout))
+    del layout
+    gc.collect()
+    assert sum(layout() is not None for layout in kept) <= 30 // len(SERIES)
