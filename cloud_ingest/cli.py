@@ -17,7 +17,7 @@ from cloud_ingest.checking import AHEAD_S
 from cloud_ingest.link import AnyBroker, broker_of
 from cloud_ingest.quarantine import Quarantine
 from cloud_ingest.receiver import Receiver
-from cloud_ingest.registry import Registry, RegistryUnavailable, beside
+from cloud_ingest.registry import Registry, RegistryUnavailable, beside, made_beside
 from cloud_ingest.store import STORE_OPTION, Store, StoreUnavailable, WrongStore, store_of
 from cloud_ingest.suspects import Suspects
 from cloud_ingest.workers import STOP_SIGNALS, supervise
@@ -45,6 +45,10 @@ _log = logging.getLogger("lophoc.ingest")
     "[default: a folder of this broker and store in $XDG_STATE_HOME/lophoc]",
 )  # fmt: skip
 @click.option(
+    "--registry", "registry_path", type=click.Path(dir_okay=False, path_type=Path), default=None,
+    help="The registry's file.  [default: beside the embedded store, else in $XDG_STATE_HOME/lophoc]",
+)  # fmt: skip
+@click.option(
     "--ahead", "ahead_s", type=click.FloatRange(0), default=AHEAD_S, show_default="366 days", metavar="SECONDS",
     help="How far a point may be ahead of this machine's clock before it is refused.",
 )  # fmt: skip
@@ -59,6 +63,7 @@ def ingest(
     store_url: str,
     workers: int,
     folder: Path | None,
+    registry_path: Path | None,
     ahead_s: float,
     metrics_port: int | None,
     metrics_host: str,
@@ -80,6 +85,7 @@ def ingest(
         if workers > 1:
             store.close()
             same = ["--broker", broker, "--store", store_url, "--data", str(folder), "--ahead", str(ahead_s)]
+            same += [] if registry_path is None else ["--registry", str(registry_path)]
             commands = [
                 [sys.executable, "-m", "cloud_ingest", "ingest", *same, "--share", "lophoc"]
                 + ([] if metrics_port is None else _metrics(metrics_host, metrics_port, number))
@@ -92,7 +98,7 @@ def ingest(
                 open_things.callback(store.close)
                 suspects = Suspects(folder, store.writers)
                 open_things.callback(suspects.close)
-                registry = _registry(open_things, store_url)
+                registry = _registry(open_things, store_url, registry_path)
                 receiver = Receiver(
                     where, store, Quarantine(folder / "set-aside"), suspects, share=share, ahead_s=ahead_s,
                     on_status=registry.on_status, on_batch=registry.on_batch,
@@ -115,10 +121,12 @@ def _open(store: Store) -> None:
         _log.warning("the store is away, it is tried again with the first batch: %s", why)
 
 
-def _registry(open_things: ExitStack, store_url: str) -> Registry:
+def _registry(open_things: ExitStack, store_url: str, path: Path | None) -> Registry:
     """Its loss would lose history only: without its file it remembers for as long as this process runs."""
-    registry = Registry(beside(store_url))
+    registry = Registry(path or beside(store_url))
     try:
+        if path is None:
+            made_beside(store_url)
         return open_things.enter_context(registry)
     except (RegistryUnavailable, OSError) as why:
         _log.warning("no registry is written: %s", why)

@@ -173,7 +173,14 @@ async def _set_stage(settings: Settings, room: Room, parts: Children) -> Stage:
     }
     port = settings.port if await _free(settings.port) else 0
     async with _together() as group:
-        group.create_task(parts.lophoc("ingest", "ingest", "--broker", broker, "--store", store))
+        group.create_task(
+            parts.lophoc(
+                "ingest", "ingest",
+                *("--broker", broker, "--store", store),
+                # nothing among this user's state, where the end of the demo would leave it
+                *("--data", str(settings.data / "ingest"), "--registry", str(settings.data / "registry.sqlite")),
+            )
+        )  # fmt: skip
         agent = group.create_task(
             parts.lophoc(
                 "agent", "agent",

@@ -35,12 +35,13 @@ def check(*more: str, **environment: str) -> tuple[int, dict[str, Any], str]:
 
 
 @pytest.mark.timeout(120)
-def test_a_lesson_reaches_ready_and_every_point_the_store() -> None:
-    code, outcome, said = check()
+def test_a_lesson_reaches_ready_and_every_point_the_store(tmp_path: Path) -> None:
+    code, outcome, said = check(HOME=str(tmp_path), XDG_STATE_HOME="")
     assert (code, outcome["problems"]) == (0, []), said
     assert outcome["lesson"]["state"] == "ready"
     assert {step["state"] for step in outcome["lesson"]["steps"]} <= {"done", "already"}
     assert outcome["points_stored"] >= outcome["points_acked"] > 20
+    assert not list(tmp_path.iterdir()), "it left something in the user's home"
 
 
 @pytest.mark.timeout(120)
