@@ -27,6 +27,7 @@ from cloud_ingest.store import Portion, wall_us
 FLUSH_S = 5.0
 _VERSION = 1
 _GATEWAYS = 100_000
+_SPELLS = 10_000  # of one gateway: more than a year of one that is switched off and on ten times a day
 _DEVICES_US = 300_000_000  # a city has 300,000 devices: when each was seen is written down every five minutes
 _SCHEMA = """
 CREATE TABLE gateway (
@@ -56,6 +57,10 @@ _SPELL = """
 INSERT OR IGNORE INTO spell (school, name, since_us, what) SELECT :school, :name, :at, :what
 WHERE :what IS NOT (SELECT what FROM spell WHERE school = :school AND name = :name AND since_us <= :at
     ORDER BY since_us DESC LIMIT 1)
+"""
+_FORGET = """
+DELETE FROM spell WHERE school = :school AND name = :name AND since_us <= (SELECT since_us FROM spell
+    WHERE school = :school AND name = :name ORDER BY since_us DESC LIMIT 1 OFFSET :most)
 """
 _GATEWAYS_AND_ROOMS = """
 SELECT school, name, said, said_us, heard_us, newest_us, points,
@@ -267,6 +272,7 @@ class Registry:
         for words in said:
             if connection.execute(_SAID, words).rowcount:
                 connection.execute(_SPELL, words)
+                connection.execute(_FORGET, {**words, "most": _SPELLS})
         connection.executemany(_DEVICE, sorted(devices))
 
     def gateways(self, school: str | None = None) -> list[Gateway]:

@@ -196,3 +196,15 @@ def test_it_is_beside_its_store(monkeypatch: pytest.MonkeyPatch) -> None:
     one, other = (beside(f"influx1://host:8086/{name}") for name in ("lophoc", "other"))
     assert one != other
     assert one.parent == Path("/var/state/lophoc")
+
+
+def test_a_gateway_that_flaps_for_ever_does_not_fill_the_disk(
+    registry: Registry, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cloud_ingest.registry._SPELLS", 4)
+    for turn in range(20):
+        clock.now_us += S
+        registry.on_status(GATEWAY, status("online" if turn % 2 else "offline"))
+        registry.flush()
+    spells = registry.spells("thcs", "gw-1")
+    assert [spell.since_us for spell in spells] == [NOW + turn * S for turn in range(17, 21)]
