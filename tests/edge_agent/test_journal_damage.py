@@ -20,8 +20,8 @@ async def _made(path: Path) -> None:
             journal.write(noise(700, first))
             await journal.flush()
         journal.write(some(10, of=_EVENT))
-        first = (await everything(journal))[-1]
-        journal.settle(first, stored(first))
+        last = (await everything(journal))[-1]
+        journal.settle(last, stored(last))
         await journal.flush()
 
 
