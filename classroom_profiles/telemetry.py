@@ -27,9 +27,10 @@ from classroom_profiles.layout import KEY_BYTES, Entry, Layout, Layouts
 from classroom_profiles.series import EARLIEST_US, LATEST_US, MAX_TEXT, Measurement, Point, Run, Series, is_text
 
 __all__ = [
-    "MAX_BATCH_BYTES", "MAX_POINTS", "MAX_TEXT", "VERSION", "Ack", "Batch", "Clock", "Layout", "Layouts", "Measurement",
-    "NeedLayout", "Point", "Refusal", "Run", "Series", "Unreadable", "decode", "decode_ack", "digest", "encode",
-    "encode_ack", "fits", "names", "pack", "points", "runs", "runs_of", "with_layout", "without_layout",
+    "MAX_BATCH_BYTES", "MAX_POINTS", "MAX_TEXT", "VERSION", "Ack", "Batch", "Clock", "LaterVersion", "Layout",
+    "Layouts", "Measurement", "NeedLayout", "Point", "Refusal", "Run", "Series", "Unreadable", "decode", "decode_ack",
+    "digest", "encode", "encode_ack", "fits", "names", "pack", "points", "runs", "runs_of", "with_layout",
+    "without_layout",
 ]  # fmt: skip
 
 VERSION = 2
@@ -114,6 +115,10 @@ class Unreadable(ValueError):
     """The bytes are no batch; the text says why, without repeating them."""
 
 
+class LaterVersion(Unreadable):
+    """It looks like a batch of a version to come: whoever sent it keeps it until this centre is renewed, too."""
+
+
 class NeedLayout(Exception):
     """The batch is in order as far as can be seen, but its layout is not known."""
 
@@ -125,6 +130,7 @@ _LENGTH = struct.Struct("<I")
 _CHECKSUM = slice(2, 6)
 _KEY = slice(6, 6 + KEY_BYTES)
 _MAX_SEQ = 2**48 - 1
+_VERSIONS = 16
 _LAYOUT, _GAPS, _ZSTD = 8, 16, 128  # beside those of `columns`: 1, 2, 4
 _CLOCK_SHIFT = 5
 _CLOCKS = (Clock.TRUSTED, Clock.UNTRUSTED, Clock.RETIMED)
@@ -214,7 +220,8 @@ def decode(payload: bytes, known: Mapping[bytes, Layout] = _NONE_KNOWN) -> Batch
     if len(payload) > MAX_BATCH_BYTES:
         raise Unreadable(f"{len(payload)} bytes; a batch has at most {MAX_BATCH_BYTES}")
     if payload[:1] and payload[0] != VERSION:
-        raise Unreadable(f"not a batch, or of version {payload[0]}; this centre reads {VERSION}")
+        kind = LaterVersion if VERSION < payload[0] < _VERSIONS else Unreadable
+        raise kind(f"not a batch, or of version {payload[0]}; this centre reads {VERSION}")
     if len(payload) < _HEADER.size:
         raise Unreadable("not a batch: it is cut off")
     packed = b""

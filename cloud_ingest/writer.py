@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from classroom_profiles.telemetry import Ack, Layouts, NeedLayout, Unreadable, encode_ack
+from classroom_profiles.telemetry import Ack, LaterVersion, Layouts, NeedLayout, Unreadable, encode_ack
 from classroom_profiles.topics import Address
 from cloud_ingest.backoff import delays
 from cloud_ingest.checking import Checked, check
@@ -24,6 +24,7 @@ _SILENCE_S = 0.005
 _WARNED = 10_000
 _ANY = 1_000_000
 _SLOW_S = 10.0
+_LATER_S = 60.0
 _ERA_S = 1.0
 
 _log = logging.getLogger("lophoc.ingest")
@@ -195,14 +196,16 @@ class Writer:
             self._suspects.clear([message.digest])
             self._inbox.written([message])
             self._answers.send([(message, Ack(message.digest, 0, need_layout=True))])
+        except LaterVersion as why:  # not settled: a gateway that was renewed before us shall lose nothing by it
+            self._unreadable(message, Ack(message.digest, 0, busy=True, slow_s=_LATER_S), str(why))
         except Unreadable as why:
-            self._unreadable(message, str(why))
+            self._unreadable(message, Ack(message.digest, 0, unreadable=str(why)), str(why))
         except Exception as defect:  # noqa: BLE001 - whatever one batch brings about must not stop all others
             _log.exception("a batch from %s was not digested", message.sender)
             self._set_aside(message, f"{type(defect).__name__}: {defect}")
         return None
 
-    def _unreadable(self, message: Message, why: str) -> None:
+    def _unreadable(self, message: Message, ack: Ack, why: str) -> None:
         self._counts.add(unreadable=1)
         level = logging.DEBUG if message.sender in self._warned else logging.WARNING
         _log.log(level, "unreadable batch from %s: %s", message.sender, why)
@@ -210,7 +213,7 @@ class Writer:
             self._warned.add(message.sender)
         self._suspects.clear([message.digest])
         self._inbox.written([message])
-        self._answers.send([(message, Ack(message.digest, 0, unreadable=why))])
+        self._answers.send([(message, ack)])
 
     def _set_aside(self, message: Message, why: str) -> None:
         if not self._quarantine.set_aside(message, why):

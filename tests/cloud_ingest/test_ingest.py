@@ -10,6 +10,7 @@ import pytest
 from classroom_profiles.capability import Value
 from classroom_profiles.telemetry import (
     MAX_BATCH_BYTES,
+    VERSION,
     Ack,
     Clock,
     Layout,
@@ -107,6 +108,17 @@ def test_what_cannot_be_read_is_answered_and_the_next_batch_is_stored(
         assert (ack.stored, bool(ack.unreadable)) == (0, True)
         assert peer.answers(batch(1)).stored == 100
         assert stored(path) == 100
+
+
+def test_a_batch_of_a_later_version_stays_with_its_gateway(mosquitto: Mosquitto, path: Path, log: Path) -> None:
+    later = bytes([VERSION + 1]) + batch(1)[1:]
+    with ingest(log, mosquitto.url, f"sqlite:///{path}") as centre, gateway(mosquitto.url) as peer:
+        peer.send(later)
+        peer.wait_answers(1)
+        ack = peer.acks[0]
+        assert (ack.settles, ack.busy, ack.unreadable, ack.slow_s) == (False, True, "", 60.0)
+        centre.wait_for("this centre reads 2")
+        assert peer.answers(batch(1)).stored == 100
 
 
 def test_a_bad_point_does_not_cost_its_neighbours(mosquitto: Mosquitto, path: Path, log: Path) -> None:
