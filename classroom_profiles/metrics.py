@@ -141,6 +141,16 @@ METRICS: tuple[Metric, ...] = (
 )
 
 
+CLOSED = frozenset({Measurement.LESSON, Measurement.ATTENDANCE, Measurement.EVENT, Measurement.GATEWAY})
+"""What only the house itself writes: a metric of these that is not in the schema is none. All others are of devices,
+among which there are those of third parties."""
+
+
+def is_known(measurement: Measurement, name: str) -> bool:
+    """False for a metric that nothing can have written."""
+    return measurement not in CLOSED or find(measurement, name) is not None
+
+
 def find(measurement: Measurement, name: str) -> Metric | None:
     """None if it is not one of the house's own."""
     return next((each for each in METRICS if each.measurement is measurement and each.is_called(name)), None)

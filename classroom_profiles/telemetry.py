@@ -79,6 +79,8 @@ class Refusal(StrEnum):
     NOT_FINITE = "not-finite"
     TIME_ORDER = "time-order"
     TIME_RANGE = "time-range"
+    METRIC = "metric"
+    """The schema has no such metric: see `classroom_profiles.metrics`."""
     STORE = "store"
 
 

@@ -57,7 +57,13 @@ class Broker:
     def of(cls, url: str) -> "Broker":
         """`mqtt[s]://[user@]host[:port]`; the password comes from LOPHOC_BROKER_PASSWORD. Raises WrongBroker."""
         parts = urlsplit(url)
-        if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname or parts.path.strip("/"):
+        if (
+            parts.scheme not in ("mqtt", "mqtts")
+            or not parts.hostname
+            or parts.path.strip("/")
+            or parts.query
+            or parts.fragment
+        ):
             raise WrongBroker("write the broker as mqtt://host:1883, mqtts://user@host:8883 or amqp://user@host:5672")
         if parts.password is not None:
             raise WrongBroker("a password does not belong in the broker's URL: put it in LOPHOC_BROKER_PASSWORD")

@@ -1,14 +1,16 @@
 """From the bytes of a message to points that may be stored: pure, a column at a time.
 
 The wire's own rules are in `classroom_profiles.telemetry`; what only the centre can judge is here: whether a time is
-possible by the centre's clock.
+possible by the centre's clock, and whether the schema has such a metric.
 """
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
-from classroom_profiles.telemetry import Layout, Refusal, Run, decode, runs
+from classroom_profiles.metrics import is_known
+from classroom_profiles.telemetry import Layout, Refusal, Run, Series, decode, runs
 from cloud_ingest.inbox import Message
 from cloud_ingest.store import Portion
 
@@ -35,6 +37,11 @@ def check(message: Message, known: Mapping[bytes, Layout], latest_us: int) -> Ch
     batch = decode(message.payload, known)
     good, wrong = runs(batch)
     refused = {why.value: number for why, number in wrong.items()} if wrong else {}
+    unknown = _unknown(batch.layout)
+    if unknown:
+        number = sum(len(run.times_us) for run in good if run.series in unknown)
+        good = [run for run in good if run.series not in unknown]
+        refused[Refusal.METRIC.value] = number
     points, late = 0, 0
     before: list[int] = []
     for place, run in enumerate(good):
@@ -56,6 +63,18 @@ def check(message: Message, known: Mapping[bytes, Layout], latest_us: int) -> Ch
     whole = not late and good is batch.columns and 0 < len(good) == len(batch.layout.entries)
     portion = Portion(message.sender.school, good, batch.layout if whole else None)
     return Checked(message, batch.layout, portion, points - late, refused)
+
+
+_looked_up: WeakKeyDictionary[Layout, frozenset[Series]] = WeakKeyDictionary()
+
+
+def _unknown(layout: Layout) -> frozenset[Series]:
+    """Looked up once for each layout, since a gateway's batches share theirs."""
+    found = _looked_up.get(layout)
+    if found is None:
+        found = frozenset(one for one in layout.series if not is_known(one.measurement, one.metric))
+        _looked_up[layout] = found
+    return found
 
 
 def _between(run: Run, latest_us: int) -> Run:

@@ -182,6 +182,8 @@ def _origin(parts: SplitResult, usual_port: int = 8086) -> str:
 
 
 def _names(parts: SplitResult, example: str, wanted: int) -> list[str]:
+    if parts.query or parts.fragment:
+        raise WrongStore(f"write {example}, and nothing behind it: secrets come from the environment")
     names = [unquote(name) for name in parts.path.strip("/").split("/")]
     if not parts.hostname or len(names) != wanted or not all(re.fullmatch(r"[\w. -]{1,64}", name) for name in names):
         raise WrongStore(f"write {example}; names have letters, digits, '_', '.', '-' and spaces")

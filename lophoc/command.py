@@ -1,12 +1,10 @@
 """The one command: sub-commands are found by the entry-point group `lophoc.commands` and loaded when used."""
 
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any
 
 import click
 
 from lophoc import __version__
-from lophoc.start import INTERRUPTED
 
 GROUP = "lophoc.commands"
 
@@ -28,13 +26,6 @@ class _Packages(click.Group):
         if not isinstance(command, click.Command):
             raise click.ClickException(f"{cmd_name}: {entry.value} is not a click command")
         return command
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Ctrl-C before a command has taken it for itself is no error to tell of."""
-        try:
-            return super().invoke(ctx)
-        except KeyboardInterrupt:
-            raise SystemExit(INTERRUPTED) from None
 
 
 def _found() -> dict[str, EntryPoint]:

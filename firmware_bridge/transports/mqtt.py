@@ -81,7 +81,13 @@ class Broker:
     def of(cls, url: str, password: str | None = None) -> Self:
         """`mqtt[s]://[user@]host[:port]`; the password is `password` or $LOPHOC_BROKER_PASSWORD. Raises WrongBroker."""
         parts = urlsplit(url)
-        if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname or parts.path.strip("/"):
+        if (
+            parts.scheme not in ("mqtt", "mqtts")
+            or not parts.hostname
+            or parts.path.strip("/")
+            or parts.query
+            or parts.fragment
+        ):
             raise WrongBroker("write the broker as mqtt://host:1883 or mqtts://user@host:8883")
         if parts.password is not None:
             raise WrongBroker(f"a password does not belong in the broker's URL: put it in {PASSWORD}")

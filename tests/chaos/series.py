@@ -36,9 +36,9 @@ KINDS = (
     Kind(Measurement.DEVICE, "projector", "projector", "input", text=True),
     Kind(Measurement.EXPERIMENT, "pendulum", "experiment", "angle_deg"),
     Kind(Measurement.ROBOT, "kit-01", "robot-kit", "distance_cm"),
-    Kind(Measurement.GATEWAY, "gw", "gateway", "load_percent"),
+    Kind(Measurement.GATEWAY, "gw", "gateway", "backlog_age_s"),
     Kind(Measurement.LESSON, "lesson", "lesson", "state", text=True),
-    Kind(Measurement.EVENT, "panel", "panel", "tapped", text=True),
+    Kind(Measurement.EVENT, "panel", "panel", "preempted", text=True),
 )
 
 

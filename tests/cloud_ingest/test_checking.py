@@ -47,6 +47,22 @@ def test_times_that_cannot_be_are_refused_and_their_neighbours_stay(times_us: li
     )
 
 
+def test_what_only_the_house_writes_has_the_schemas_metrics_and_devices_have_any() -> None:
+    names = [
+        (Measurement.EVENT, "preempted"), (Measurement.EVENT, "invented"), (Measurement.GATEWAY, "dropped_reading_points"),
+        (Measurement.GATEWAY, "child"), (Measurement.READING, "of_a_third_party_ppm"),
+    ]  # fmt: skip
+    points = [Point(Series(of, "a101", "one", "one", metric), NOW_US, 1.0) for of, metric in names]
+    payload = encode("boot-1", True, 0, 4, points)
+    found = check(Message(Address("thcs", "gw"), digest(payload), payload), {}, NOW_US)
+    assert [run.series.metric for run in found.portion.runs] == [
+        "preempted",
+        "dropped_reading_points",
+        "of_a_third_party_ppm",
+    ]
+    assert (found.points, found.refused, found.portion.layout) == (3, {"metric": 2}, None)
+
+
 def test_the_batch_itself_stays_as_it_came() -> None:
     payload = encode("boot-1", True, 0, 0, [Point(SERIES[0], time, 1.0) for time in (NOW_US, NOW_US + 9)])
     batch = decode(payload)

@@ -380,7 +380,16 @@ async def test_a_broker_that_lets_nobody_hear_acks_is_no_connection(
     assert "does not let us hear" in caplog.text
 
 
-@pytest.mark.parametrize("url", ["http://broker", "mqtt://", "mqtt://broker:99999", "mqtt://gw:secret-word@broker"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://broker",
+        "mqtt://",
+        "mqtt://broker:99999",
+        "mqtt://gw:secret-word@broker",
+        "mqtt://broker?password=secret-word",
+    ],
+)
 async def test_a_url_that_can_never_work_is_wrong_use(url: str, journal: Journal) -> None:
     with pytest.raises(WrongBroker) as wrong:
         Uplink(url, ADDRESS, journal, lambda: None)
