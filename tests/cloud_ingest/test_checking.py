@@ -49,9 +49,12 @@ def test_times_that_cannot_be_are_refused_and_their_neighbours_stay(times_us: li
 
 def test_what_only_the_house_writes_has_the_schemas_metrics_and_devices_have_any() -> None:
     names = [
-        (Measurement.EVENT, "preempted"), (Measurement.EVENT, "invented"), (Measurement.GATEWAY, "dropped_reading_points"),
-        (Measurement.GATEWAY, "child"), (Measurement.READING, "of_a_third_party_ppm"),
-    ]  # fmt: skip
+        (Measurement.EVENT, "preempted"),
+        (Measurement.EVENT, "invented"),
+        (Measurement.GATEWAY, "dropped_reading_points"),
+        (Measurement.GATEWAY, "child"),
+        (Measurement.READING, "of_a_third_party_ppm"),
+    ]
     points = [Point(Series(of, "a101", "one", "one", metric), NOW_US, 1.0) for of, metric in names]
     payload = encode("boot-1", True, 0, 4, points)
     found = check(Message(Address("thcs", "gw"), digest(payload), payload), {}, NOW_US)
