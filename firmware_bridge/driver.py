@@ -14,7 +14,7 @@ import importlib
 import pkgutil
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
@@ -23,6 +23,7 @@ from classroom_profiles.capability import Command, Value
 from classroom_profiles.model import Model
 from classroom_profiles.reading import Change, Reading
 from classroom_profiles.state import Control
+from firmware_bridge.transports.shared import SharedLines
 
 if TYPE_CHECKING:
     from firmware_bridge.transports.mqtt import MqttLink
@@ -36,6 +37,8 @@ class Wires:
 
     mqtt: "MqttLink | None" = None
     """The one connection to the room's broker, shared by all devices on it; None where there is no broker."""
+    lines: SharedLines = field(default_factory=SharedLines)
+    """Serial lines on which several devices hang: each is open once."""
 
 
 class Driver(Protocol):
