@@ -73,6 +73,8 @@ METRICS: tuple[Metric, ...] = (
         energy_kwh          | number | counted since the device was reset
         voltage_v           | number | mains
         current_a           | number | mains
+        frequency_hz        | number | mains
+        power_factor        | number | mains, 0 to 1, below 0 where power is fed in
         distance_cm         | number | of a ranger; 0: nothing in range
         battery_percent     | number | of a device that has one
         linkquality         | number | radio, 0 to 255

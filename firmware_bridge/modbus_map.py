@@ -1,4 +1,4 @@
-"""What a Modbus device measures, as a map of its registers: where each value is and how it is written. No I/O but its file.
+"""What a Modbus device measures, as a map: where each value is and how it is written. No I/O but its file.
 
 The maps that come with lophoc are in `modbus_maps`; one of your own is a file of the same form.
 """
@@ -22,6 +22,8 @@ _HERE = Path(__file__).parent / "modbus_maps"
 MOST = 125
 """Registers in one answer (Modbus Application Protocol 1.1b3, section 6.3)."""
 _LAST = 0xFFFF
+_TINY = 1e-6
+"""A float below it, but not 0, is one whose bytes came in another order."""
 
 Metric = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
 
@@ -89,6 +91,8 @@ class Spot(Model):
             words.reverse()
         (raw,) = struct.unpack(_FORMAT[self.type], struct.pack(f">{len(words)}H", *words))
         value = float(raw) * self.scale
+        if self.type is Type.FLOAT32 and 0 < abs(raw) < _TINY:
+            return None
         if not math.isfinite(value) or not self.low <= value <= self.high:
             return None
         return round(value, self._digits)

@@ -1,8 +1,8 @@
-"""An RS-485 line with Modbus RTU sensors and meters on it: real silence of who is not there, faults, an unpluggable cable.
+"""An RS-485 line with Modbus RTU sensors and meters on it, with real silence of who is not there, and faults.
 
-Source: MODBUS over Serial Line 1.02, section 2.5.1: a frame is address, function, data and CRC (low byte first); it ends
-with 3.5 characters of silence, a question to nobody is answered by nobody. Modbus Application Protocol 1.1b3, sections
-6.3 and 6.4 (reading registers) and 7 (exceptions).
+Source: MODBUS over Serial Line 1.02, section 2.5.1: a frame is address, function, data and CRC (low byte first). It
+ends with 3.5 characters of silence, a question to nobody is answered by nobody. Modbus Application Protocol 1.1b3,
+sections 6.3 and 6.4 (reading registers) and 7 (exceptions).
 
 A pseudo terminal has no speed, so that the end of a question is told by its length, and by a longer silence where the
 length is not known. The functions that write are answered by exception 1: nothing here can be set.

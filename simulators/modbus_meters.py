@@ -1,4 +1,4 @@
-"""What simulated Modbus devices have in their registers, from their makers' sheets, and what they measure by themselves.
+"""What simulated Modbus devices measure, and how it stands in their registers by their makers' sheets.
 
 Written apart from the maps that the driver reads by: a mistake in one shows up against the other. No I/O.
 """
