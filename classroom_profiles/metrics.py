@@ -74,6 +74,8 @@ METRICS: tuple[Metric, ...] = (
         energy_kwh          | number | counted since the device was reset
         voltage_v           | number | mains
         current_a           | number | mains
+        frequency_hz        | number | mains
+        power_factor        | number | mains, 0 to 1, below 0 where power is fed in
         distance_cm         | number | of a ranger; 0: nothing in range
         battery_percent     | number | of a device that has one
         linkquality         | number | radio, 0 to 255
@@ -86,6 +88,15 @@ METRICS: tuple[Metric, ...] = (
         filter_h            | number | of its filter
         firmware            | text   | what a board runs
         robot               | text   | what a board says of itself
+        nozzle_c            | number | of a 3D printer
+        nozzle_target_c     | number | what it shall become; 0: off
+        nozzle_*_c          | number | of a second and further nozzles
+        bed_c               | number | of a 3D printer
+        bed_target_c        | number | what it shall become; 0: off
+        chamber_c           | number | of a 3D printer
+        chamber_target_c    | number | what it shall become; 0: off
+        progress_percent    | number | of a print, by lines
+        program_error       | text   | why the last program ended early; empty if it did not
         """,
     ),
     *_of(

@@ -14,7 +14,7 @@ import importlib
 import pkgutil
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
@@ -28,6 +28,7 @@ from classroom_profiles.reading import Change, Reading
 from classroom_profiles.room import Device
 from classroom_profiles.state import Control
 from classroom_profiles.wiring import Address
+from firmware_bridge.transports.shared import SharedLines
 
 if TYPE_CHECKING:
     from firmware_bridge.transports.mqtt import MqttLink
@@ -41,6 +42,8 @@ class Wires:
 
     mqtt: "MqttLink | None" = None
     """The one connection to the room's broker, shared by all devices on it; None where there is no broker."""
+    lines: SharedLines = field(default_factory=SharedLines)
+    """Serial lines on which several devices hang: each is open once."""
 
 
 class Driver(Protocol):

@@ -73,6 +73,11 @@ class SerialLine:
         self._reading_paused = False
         self._waiting: set[asyncio.Future[None]] = set()
 
+    @property
+    def is_lost(self) -> bool:
+        """True while it is not open, or no more."""
+        return self._lost is not None
+
     async def __aenter__(self) -> Self:
         """Open it. Raises Unreachable, saying what to look at; Refused for settings that the port does not take."""
         try:
@@ -137,6 +142,12 @@ class SerialLine:
             came = f"only {bytes(self._came[:40])!r}" if self._came else "nothing"
             raise Timeout(f"{self.port}: no complete answer within {timeout_s:.3g} s, {came}") from slow
         return self._take(at + len(end))
+
+    async def until_lost(self) -> None:
+        """Waits without end; raises Unreachable as soon as the line is lost."""
+        while True:
+            self._check()
+            await self._something()
 
     def forget_input(self) -> None:
         """Drop what has come and was not read."""
