@@ -43,6 +43,7 @@ from firmware_bridge.errors import DeviceError, NotNow, Refused
 from firmware_bridge.gcode_file import GcodeFile, programs
 from firmware_bridge.gcode_link import PrinterLink
 from firmware_bridge.gcode_wire import Action, Halted, Heat, Said
+from firmware_bridge.transports.ports import port_address
 
 PROGRAM, PAUSE = Target(Capability.PROGRAM), Target(Capability.SWITCH, "pause")
 _UNTOLD_MAX = 1000
