@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from classroom_profiles.capability import Capability, Command, Value
-from classroom_profiles.reading import Change, Health
+from classroom_profiles.reading import Change, Health, Reading
 from classroom_profiles.room import Device, Trigger
 from classroom_profiles.telemetry import Point
 from edge_agent.lessons import Busy, Lessons, UnknownProfile
@@ -74,6 +74,8 @@ class Triggers:
         if isinstance(change, Health):
             if not change.reachable:  # what changes meanwhile is no event of the moment in which it is heard
                 self._last = {key: value for key, value in self._last.items() if key[0] != device.id}
+            return
+        if not isinstance(change, Reading):
             return
         key = (device.id, change.metric)
         all_armed = self._armed.get(key)

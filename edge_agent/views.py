@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from classroom_profiles.capability import WORDS, Capability, Value
 from classroom_profiles.model import Name, Sentence
 from classroom_profiles.profile import Icon, Need, Preempts, Profile
-from classroom_profiles.reading import HealthState
+from classroom_profiles.reading import HealthState, Reading
 from classroom_profiles.role import Role
 from classroom_profiles.state import Control
 from edge_agent.journal import Journal
@@ -66,6 +66,7 @@ class ReadingView(View):
     value: Value
     unit: str = Field(description="as people read it; empty where there is none")
     time: float = Field(description="seconds since 1970-01-01 UTC")
+    simulated: bool = Field(description="made by a model, and not measured")
 
 
 class ControlView(View):
@@ -80,6 +81,7 @@ class DeviceView(View):
     role: Role
     name: Name
     driver: str
+    simulated: bool = Field(description="something that it reads is simulated")
     health: HealthView
     values: dict[str, ReadingView] = Field(description="by metric: 'power', 'switch_fan', 'temperature_c'")
     controls: tuple[ControlView, ...] = Field(description="empty while the device has not been reached")
@@ -165,7 +167,7 @@ class Views:
             room=room.room,
             name=room.name,
             time=time.time(),
-            simulated=any(reading.simulated for device in known for reading in device.readings.values()),
+            simulated=any(device.simulated for device in known),
             devices=tuple(self.device(device.id) for device in room.devices),
             lesson=self.lesson(),
             uplink=self.uplink(),
@@ -182,11 +184,9 @@ class Views:
             role=device.role,
             name=device.shown_name,
             driver=device.driver,
+            simulated=known.simulated,
             health=_health(known),
-            values={
-                metric: ReadingView(value=reading.value, unit=reading.unit, time=_s(reading.time_us))
-                for metric, reading in known.readings.items()
-            },
+            values={metric: _reading(reading) for metric, reading in known.readings.items()},
             controls=tuple(_control(control) for control in known.controls or ()),
         )
 
@@ -258,9 +258,13 @@ def _health(known: KnownDevice) -> HealthView:
     return HealthView(state=known.health.state, reason=known.health.reason, since=_s(known.since_us))
 
 
+def _reading(reading: Reading) -> ReadingView:
+    return ReadingView(value=reading.value, unit=reading.unit, time=_s(reading.time_us), simulated=reading.simulated)
+
+
 def _control(control: Control) -> ControlView:
     target = control.target
-    choices = control.choices or WORDS.get(target.capability, ())
+    choices = control.choices or (() if target.channel else WORDS.get(target.capability, ()))
     return ControlView(target=str(target), capability=target.capability, channel=target.channel, choices=choices)
 
 
