@@ -11,6 +11,7 @@ class Topic(StrEnum):
     LESSON = "lesson"
     UPLINK = "uplink"
     BENCH = "bench"
+    LEASE = "lease"
 
 
 class Watcher:
@@ -51,6 +52,9 @@ class Changes:
     def bench(self, bench_id: str) -> None:
         """How it is, who holds it, or its run; not each of its samples."""
         self._tell(Topic.BENCH, bench_id)
+
+    def lease(self) -> None:
+        self._tell(Topic.LEASE, "")
 
     @contextmanager
     def watch(self) -> Iterator[Watcher]:

@@ -168,7 +168,7 @@ class RunArchive:
     """The reader: each call opens the file anew, from any thread or process of the same user."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
 
     def runs(self, bench: str | None = None, most: int = 100) -> list[Run]:
         """The newest first."""
@@ -215,10 +215,10 @@ class RunArchive:
     @contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection | None]:
         """None while there is no file."""
-        if not self._path.exists():
+        if not self.path.exists():
             yield None
             return
-        with closing(sqlite3.connect(self._path, timeout=_BUSY_S)) as db:
+        with closing(sqlite3.connect(self.path, timeout=_BUSY_S)) as db:
             db.execute("PRAGMA query_only = ON")
             if db.execute("SELECT 1 FROM sqlite_master WHERE name = 'note'").fetchone() is None:
                 yield None

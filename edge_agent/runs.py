@@ -9,7 +9,8 @@ nobody has, and their run ends.
 import asyncio
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -24,6 +25,8 @@ from edge_agent.run import NOTHING, About, Column, Ending, Row, Run, turned
 from edge_agent.run_store import RunStore
 from firmware_bridge.errors import NotNow, Refused
 
+Listen = Callable[[str, Run, Row], None]
+"""Told of each sample: its bench, its run, and itself."""
 COMMIT_S = 1.0
 MOST_SAMPLES = 1_000_000
 """Of one run: half a day at 20 Hz."""
@@ -68,6 +71,7 @@ class Runs:
         self._last: dict[str, Run] = {}
         """Bench to the run that ended last."""
         self._ended: list[Recording] = []
+        self._listening: list[Listen] = []
 
     async def open(self) -> None:
         """Take up what was not over. Call it before any device is opened."""
@@ -96,6 +100,15 @@ class Runs:
         self._ended.clear()
         self._store.keep([change for one in every if (change := one.change()) is not None])
         return await self._store.commit()
+
+    @contextmanager
+    def listen(self, listener: Listen) -> Iterator[None]:
+        """Call `listener` with every sample that is recorded. It must return at once."""
+        self._listening.append(listener)
+        try:
+            yield
+        finally:
+            self._listening.remove(listener)
 
     def current(self, bench_id: str) -> Run | None:
         """The run that goes on there, else the last one since the agent began."""
@@ -169,7 +182,7 @@ class Runs:
         readings = sample.readings
         row = Row(sample.n, readings[0].time_us if readings else now_us(), sample.t_s,
                   tuple(float(one.value) for one in readings if not isinstance(one.value, str)))  # fmt: skip
-        recording.take(row, self._store.has_room)
+        self._take(bench.id, recording, row)
         if recording.run.samples >= self._most:
             del self._going[device.id]
             self._over[device.id] = (state.about.session, sample.run)
@@ -194,9 +207,14 @@ class Runs:
         values = [NOTHING] * len(recording.run.columns)
         values[place] = float(value)
         t_s = sensors.t_s + self._clock() - sensors.since_s
-        recording.take(Row(recording.next_n, reading.time_us, t_s, tuple(values)), self._store.has_room)
+        self._take(bench.id, recording, Row(recording.next_n, reading.time_us, t_s, tuple(values)))
         if recording.run.samples >= self._most:
             self._end(bench.id, self._sensors.pop(bench.id).recording, Ending.TOO_LONG)
+
+    def _take(self, bench: str, recording: Recording, row: Row) -> None:
+        if recording.take(row, self._store.has_room):
+            for listener in self._listening:
+                listener(bench, recording.run, row)
 
     # --- beginning and ending ---
 

@@ -16,6 +16,7 @@ from classroom_profiles.room import Device, Trigger
 from classroom_profiles.telemetry import Point
 from edge_agent.lessons import Busy, Lessons, UnknownProfile
 from edge_agent.live_room import LiveRoom, now_us
+from edge_agent.preflight import MayTell, anybody_may
 from edge_agent.telemetry_points import event_point
 from firmware_bridge.errors import DeviceError
 
@@ -47,7 +48,14 @@ class _Armed:
 class Triggers:
     """The triggers of a room. Its edges are counted from when `run` begins."""
 
-    def __init__(self, room: LiveRoom, lessons: Lessons, record: Callable[[Iterable[Point]], None]) -> None:
+    def __init__(
+        self,
+        room: LiveRoom,
+        lessons: Lessons,
+        record: Callable[[Iterable[Point]], None],
+        may_tell: MayTell = anybody_may,
+    ) -> None:
+        self._may_tell = may_tell
         self._room = room
         self._lessons = lessons
         self._record = record
@@ -102,6 +110,7 @@ class Triggers:
             then = armed.trigger.then
             try:
                 if then.command is not None and then.device is not None:
+                    self._may_tell(then.device)
                     await self._room.command(then.device, then.command, _patience_s(then.command))
                 elif then.profile is not None:
                     await self._lessons.start(then.profile, ())

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -17,6 +18,9 @@ from edge_agent.lessons import Lessons
 from edge_agent.live_room import KnownDevice, LiveRoom
 from edge_agent.rank import Rank
 from edge_agent.uplink import Uplink
+
+if TYPE_CHECKING:
+    from edge_agent.lab_views import LabViews
 
 
 class View(BaseModel):
@@ -156,7 +160,10 @@ class RoomView(View):
 class Views:
     """The room of this moment, in parts and as a whole."""
 
-    def __init__(self, room: LiveRoom, lessons: Lessons, journal: Journal, uplink: Uplink) -> None:
+    def __init__(
+        self, room: LiveRoom, lessons: Lessons, journal: Journal, uplink: Uplink, lab: "LabViews | None" = None
+    ) -> None:
+        self.lab = lab
         self._room, self._lessons, self._journal, self._uplink = room, lessons, journal, uplink
 
     def room(self) -> RoomView:

@@ -93,8 +93,8 @@ class ExperimentBench:
         self._link.check()
         yield _health(self._state)
         yield self._state
-        for change in self._readings(self._state):
-            yield change
+        for value in self._readings(self._state):
+            yield value
         while True:
             self._news.clear()
             for said in self._link.take():
