@@ -173,8 +173,9 @@ async def profiles(parts: _Parts) -> list[ProfileView]:
 
 
 _STREAM = {
-    "description": "`event: room` with the whole room first; then `device`, `lesson` (or null), `uplink`, `bench` and `leases` as they "
-    "change, each with its JSON in one line of `data:`; and `heartbeat` every 5 s.",
+    "description": "`event: room` with the whole room first, and `leases`; then `device`, `lesson` (or null), "
+    "`uplink`, `bench` and `leases` as they change, each with its JSON in one line of `data:`; "
+    "and `heartbeat` every 5 s.",
     "content": {"text/event-stream": {"schema": {"type": "string"}}},
 }
 

@@ -110,7 +110,7 @@ async def bench(bench: str, lab: _Lab) -> BenchView:
 
 
 @router.get("/api/bench/{bench}/stream", response_class=StreamingResponse,
-            **declared(Rank.VIEWER, 404, 503, responses={200: _STREAM}))  # fmt: skip
+            **declared(Rank.VIEWER, 404, 422, 503, responses={200: _STREAM}))  # fmt: skip
 async def stream_of_one(bench: str, request: Request, parts: _Parts, lab: _Lab) -> StreamingResponse:
     """The samples of one bench, as server-sent events."""
     return _stream(request, parts, lab, _known(lab, bench))

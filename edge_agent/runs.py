@@ -61,7 +61,8 @@ class Runs:
     ) -> None:
         self.benches = {bench.id: bench for bench in benches(room.room)}
         self._bench_of = {device.id: bench for bench in self.benches.values() for device in bench.devices}
-        self._room, self._store, self._commit_s, self._most, self._clock = room, store, commit_s, most_samples, clock
+        self._room, self._store, self._commit_s, self._clock = room, store, commit_s, clock
+        self.most_samples = most_samples
         self._going: dict[str, Recording] = {}
         """Device to the run of its experiment."""
         self._over: dict[str, tuple[str, int]] = {}
@@ -183,7 +184,7 @@ class Runs:
         row = Row(sample.n, readings[0].time_us if readings else now_us(), sample.t_s,
                   tuple(float(one.value) for one in readings if not isinstance(one.value, str)))  # fmt: skip
         self._take(bench.id, recording, row)
-        if recording.run.samples >= self._most:
+        if recording.run.samples >= self.most_samples:
             del self._going[device.id]
             self._over[device.id] = (state.about.session, sample.run)
             self._end(bench.id, recording, Ending.TOO_LONG)
@@ -208,7 +209,7 @@ class Runs:
         values[place] = float(value)
         t_s = sensors.t_s + self._clock() - sensors.since_s
         self._take(bench.id, recording, Row(recording.next_n, reading.time_us, t_s, tuple(values)))
-        if recording.run.samples >= self._most:
+        if recording.run.samples >= self.most_samples:
             self._end(bench.id, self._sensors.pop(bench.id).recording, Ending.TOO_LONG)
 
     def _take(self, bench: str, recording: Recording, row: Row) -> None:

@@ -35,7 +35,7 @@ from edge_agent.pins import FILE, Pins
 from edge_agent.uplink import Uplink
 from edge_agent.views import Views
 from firmware_bridge import errors
-from firmware_bridge.driver import DriverKind, Wires, reading
+from firmware_bridge.driver import DriverKind, Wires, find, reading
 from firmware_bridge.errors import DeviceError
 
 TEACHER, TECHNICIAN = "2468", "135791"
@@ -174,17 +174,18 @@ async def served(
     panel: Path | None = None,
     names: tuple[str, ...] = (),
     connection: type[Connection] = Connection,
+    real: Room | None = None,
 ) -> AsyncIterator[Served]:
-    """The room, its devices tried, its API listening."""
+    """The room, its devices tried, its API listening. `real`: another room, with the drivers that it names."""
     changes, lamps = Changes(), dict[str, Lamp]()
-    there = room(open_view)
+    there = room(open_view) if real is None else real
 
     def make(options: LampOptions, _: Wires) -> Lamp:
         return lamps.setdefault(options.name, Lamp(options))
 
     kind = DriverKind(LampOptions, make, {})
     async with Journal.open(data / "journal.sqlite", boot_id()) as journal:
-        live = LiveRoom(there, Wires(), changes, journal.write, kind_of=lambda _: kind)
+        live = LiveRoom(there, Wires(), changes, journal.write, kind_of=find if real else lambda _: kind)
         async with LessonStore(data / "lesson.sqlite") as store, AsyncExitStack() as stack:
             lab = await stack.enter_async_context(opened(data, live, journal.write))
             lessons = Lessons(
