@@ -28,6 +28,12 @@ def pendulum(**options: object) -> ServedBench:
     return ServedBench(PENDULUM, speed=100, **options)  # type: ignore[arg-type]
 
 
+async def goes_on(served: ServedBench, samples: int) -> None:
+    """Until it has made so many more."""
+    until_n = served.bench.run.next_n + samples
+    await served.bench.changes.until(lambda: served.bench.run.next_n > until_n)
+
+
 async def test_a_run_is_recorded_with_all_that_repeats_it(tmp_path: Path) -> None:
     ninety = pendulum(seed=5, settings={"release_angle_deg": 90})
     async with served_benches(p=ninety) as served, lab_room(tmp_path, room_of(served)) as there:
@@ -166,8 +172,7 @@ async def test_after_a_restart_the_run_goes_on_where_the_disk_had_it(tmp_path: P
             await there.until(lambda: there.live.value("q", "experiment_switch") == "discharge")
             before = {bench: there.run(bench) for bench in served}
         for one in served.values():
-            there_n = one.bench.run.next_n
-            await one.bench.changes.until(lambda one=one, n=there_n: one.bench.run.next_n > n + 100)
+            await goes_on(one, 100)
         async with lab_room(tmp_path, room_of(served)) as there:
             for bench, one in served.items():
                 await there.tell(bench, "experiment", "paused")
