@@ -1,5 +1,6 @@
 """What a device can be told, as the state it shall have: capabilities, targets and commands."""
 
+import math
 import re
 from dataclasses import dataclass
 from enum import StrEnum
@@ -30,6 +31,9 @@ WORDS: dict[Capability, tuple[str, ...]] = {
 }
 """The states of the capabilities that have a closed set of them."""
 
+SEED = "seed"
+"""The channel of `experiment` that is no parameter: from which chance of its instruments comes; telling it resets."""
+
 NO_PROGRAM = "none"
 """`program` is the name of the program that runs; this word is its state when none does, and the command to stop."""
 
@@ -49,6 +53,11 @@ class Target:
     def metric(self) -> str:
         """The name under which its state is read: `switch`, or `switch_fan` for channel `fan`."""
         return f"{self.capability}_{self.channel}" if self.channel else str(self.capability)
+
+    @property
+    def is_parameter(self) -> bool:
+        """`experiment.length_m`: a number or a word, where `experiment` alone is what state it is in."""
+        return self.capability is Capability.EXPERIMENT and bool(self.channel)
 
     def __str__(self) -> str:
         return f"{self.capability}.{self.channel}" if self.channel else str(self.capability)
@@ -82,7 +91,7 @@ class Command:
         Raises WrongValue, saying what would be right.
         """
         parsed = Target.parse(target)
-        return cls(parsed, _value(parsed.capability, value))
+        return cls(parsed, _parameter(parsed, value) if parsed.is_parameter else _value(parsed.capability, value))
 
     def holds(self, value: Value | None) -> bool:
         """True if a device whose metric reads `value` is already where this command would bring it."""
@@ -91,6 +100,14 @@ class Command:
         if self.target.capability is Capability.LEVEL and not isinstance(value, bool | str):
             return abs(float(value) - float(self.value)) <= LEVEL_TOLERANCE
         return type(value) is type(self.value) and value == self.value
+
+
+def _parameter(target: Target, value: object) -> Value:
+    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        return float(value)
+    if isinstance(value, str) and 0 < len(value) <= 64:
+        return value
+    raise WrongValue(f"{target} is a number, or one of the parameter's words, not {value!r}")
 
 
 def _value(capability: Capability, value: object) -> Value:

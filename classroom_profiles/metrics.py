@@ -110,7 +110,8 @@ METRICS: tuple[Metric, ...] = (
         switch_*            | flag   | of one channel
         program             | text   | what runs on it
         robot               | text   | what it was told last
-        experiment          | text   | what it was told last
+        experiment          | text   | idle, paused or running
+        experiment_*        | number | one of its parameters; a text where it is a word
         camera              | flag   | it may look
         health              | text   | online, warming, cooling, standby, unreachable or fault
         health_reason       | text   | a short code such as lamp; empty if there is none
@@ -131,6 +132,7 @@ METRICS: tuple[Metric, ...] = (
         """
         preempted           | text   | the profile of a lesson that another one ended
         trigger_failed      | text   | why a trigger could not be carried out
+        lease               | text   | a bench or device was held, let go or taken over: how, and why
         """,
     ),
     *_of(

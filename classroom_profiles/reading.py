@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from classroom_profiles.capability import Value
+from classroom_profiles.experiment import RunState, Sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,5 +49,5 @@ class Health:
         return self.state not in (HealthState.UNREACHABLE, HealthState.FAULT)
 
 
-Change = Reading | Health
+Change = Reading | Health | RunState | Sample
 """What a driver yields."""

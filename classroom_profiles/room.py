@@ -19,7 +19,9 @@ class Device(Model):
     role: Role = Field(description="what it is for; profiles speak of roles")
     driver: str = Field(pattern=r"^[a-z][a-z0-9-]{0,31}$", description="the driver's name: `lophoc driver list`")
     name: Name | None = Field(None, description="what people call it; the role's name where left out")
-    group: Slug | None = Field(None, description="devices used together, such as the robot kits of one table")
+    group: Slug | None = Field(
+        None, description="devices used together: the robot kits of one table, the sensors of one bench"
+    )
     simulated: bool | None = Field(
         None, description="true if nothing real is at the other end, so that all it says is marked; as the room has it"
     )
@@ -90,6 +92,11 @@ class Room(Model):
     def _names_agree(self) -> Self:
         ids = [device.id for device in self.devices]
         wrong = misnamed(ids, [(trigger.when.device, trigger.then.device) for trigger in self.triggers])
+        for number, device in enumerate(self.devices):
+            if device.group in ids and self.devices[ids.index(device.group)].group != device.group:
+                wrong.append(
+                    (("devices", number, "group"), f"'{device.group}' is the id of a device outside the group")
+                )
         if wrong:
             raise ValueError("; ".join(f"{field_name(loc)}: {message}" for loc, message in wrong))
         return self

@@ -2,18 +2,16 @@
 
 import logging
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, StreamingResponse
-from fastapi.routing import APIRoute
-from fastapi.security import APIKeyCookie
 from fastapi.staticfiles import StaticFiles
 from pydantic import Field
 from starlette.exceptions import HTTPException
@@ -23,9 +21,12 @@ from classroom_profiles.model import Model
 from classroom_profiles.profile import Profile
 from edge_agent.access import Access, TooManyTries, WrongPin
 from edge_agent.events import Events, TooManyStreams
+from edge_agent.lab import Lab
 from edge_agent.lessons import Busy, Lessons, NoLesson, UnknownProfile
 from edge_agent.live_room import LiveRoom
 from edge_agent.rank import Rank
+from edge_agent.route import COOKIE, ApiError, GuardedRoute, lease_keys, of_parts
+from edge_agent.route import declared as _for
 from edge_agent.views import (
     DeviceView,
     Error,
@@ -41,20 +42,14 @@ from edge_agent.views import (
 )
 from firmware_bridge.errors import DeviceError
 
-COOKIE = "lophoc_session"
+__all__ = ["COMMAND_S", "COOKIE", "PANEL", "ApiError", "GuardedRoute", "Parts", "Start", "Tell", "make_api"]
+
 PANEL = Path(__file__).parent / "panel"
 COMMAND_S = 200.0
 """How long a device may take to confirm: a projector may have to cool down before it warms up."""
 _SAID_S = 0.5
 """How long to wait for the reading that goes with a confirmation."""
 
-_STATUS_OF_DEVICE = {
-    "not-now": HTTPStatus.CONFLICT,
-    "refused": HTTPStatus.UNPROCESSABLE_ENTITY,
-    "unreachable": HTTPStatus.GATEWAY_TIMEOUT,
-    "timeout": HTTPStatus.GATEWAY_TIMEOUT,
-    "bad-reply": HTTPStatus.GATEWAY_TIMEOUT,
-}
 _CODES = {
     HTTPStatus.UNAUTHORIZED: "not-allowed",
     HTTPStatus.FORBIDDEN: "not-allowed",
@@ -63,7 +58,6 @@ _CODES = {
 }
 
 _log = logging.getLogger("lophoc.api")
-_cookie = APIKeyCookie(name=COOKIE, auto_error=False, description="set by POST /api/session")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,44 +74,16 @@ class Parts:
     settled: Callable[[], bool]
     """True once every device has been tried."""
     panel: Path = PANEL
+    lab: Lab | None = None
+    """Benches, their runs, and who holds what."""
     began_s: float = field(default_factory=time.monotonic)
 
 
-class ApiError(Exception):
-    """Becomes an answer as in docs/api.md."""
-
-    def __init__(self, status: int, error: str, detail: str = "", device: str | None = None, **headers: str) -> None:
-        super().__init__(error, detail)
-        self.status = status
-        self.content = Error(error=error, detail=detail, device=device)
-        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
+_Parts = Annotated[Parts, Depends(of_parts)]
 
 
-class GuardedRoute(APIRoute):
-    """Asks for its rank before anything of the request is read. Raises KeyError when made without `x-role`."""
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        self.rank = Rank((options.get("openapi_extra") or {})["x-role"])
-        super().__init__(*arguments, **options)
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        answer = super().get_route_handler()
-
-        async def guarded(request: Request) -> Response:
-            access, token = _parts(request).access, request.cookies.get(COOKIE)
-            rank = access.standing(token).rank
-            if not rank.may(self.rank):
-                known = rank.may(Rank.TEACHER)
-                status = HTTPStatus.FORBIDDEN if known else HTTPStatus.UNAUTHORIZED
-                raise ApiError(status, "not-allowed", f"the {self.rank}'s PIN is needed")
-            if request.method not in ("GET", "HEAD"):
-                access.renew(token)  # a person did this; what a page asks by itself it asks by GET
-            return await answer(request)
-
-        return guarded
-
-
-def make_api(parts: Parts) -> FastAPI:
+def make_api(parts: Parts, *more: APIRouter) -> FastAPI:
+    """`more`: routers of further routes, each guarded like our own."""
     api = FastAPI(
         title="lophoc: a room",
         version=version("lophoc"),
@@ -128,7 +94,11 @@ def make_api(parts: Parts) -> FastAPI:
         redoc_url=None,
     )
     api.state.parts = parts
-    api.router.routes[:] = _router.routes  # each to be seen as itself, so that a test can ask each for its rank
+    further = [route for router in more for route in router.routes]
+    api.router.routes[:] = [
+        *further,
+        *_router.routes,
+    ]  # each to be seen as itself, so that a test can ask each for its rank
     api.add_exception_handler(ApiError, _say_api_error)
     api.add_exception_handler(HTTPException, _say_http_error)
     api.add_exception_handler(RequestValidationError, _say_invalid)
@@ -136,25 +106,7 @@ def make_api(parts: Parts) -> FastAPI:
     return api
 
 
-def _parts(request: Request) -> Parts:
-    parts: Parts = request.app.state.parts
-    return parts
-
-
-_Parts = Annotated[Parts, Depends(_parts)]
 _router = APIRouter(route_class=GuardedRoute)
-
-
-def _for(rank: Rank, *errors: int, **more: Any) -> dict[str, Any]:
-    """What a route declares: who may, and which errors it may answer."""
-    statuses = {*errors, *((401, 403) if rank is not Rank.OPEN else ())}
-    return {
-        "openapi_extra": {"x-role": rank.value},
-        "responses": {status: {"model": Error, "description": HTTPStatus(status).phrase} for status in sorted(statuses)}
-        | more.pop("responses", {}),
-        "dependencies": [Depends(_cookie)] if rank is not Rank.OPEN else [],
-        **more,
-    }
 
 
 class LogIn(Model):
@@ -221,8 +173,9 @@ async def profiles(parts: _Parts) -> list[ProfileView]:
 
 
 _STREAM = {
-    "description": "`event: room` with the whole room first; then `device`, `lesson` (or null) and `uplink` as they "
-    "change, each with its JSON in one line of `data:`; and `heartbeat` every 5 s.",
+    "description": "`event: room` with the whole room first, and `leases`; then `device`, `lesson` (or null), "
+    "`uplink`, `bench` and `leases` as they change, each with its JSON in one line of `data:`; "
+    "and `heartbeat` every 5 s.",
     "content": {"text/event-stream": {"schema": {"type": "string"}}},
 }
 
@@ -274,16 +227,18 @@ async def end_lesson(parts: _Parts) -> LessonView:
 
 
 @_router.post("/api/devices/{device}/commands", **_for(Rank.TEACHER, 404, 409, 422, 504))
-async def command(device: str, asked: Tell, parts: _Parts) -> DeviceView:
+async def command(device: str, asked: Tell, request: Request, parts: _Parts) -> DeviceView:
     """Bring one device to one state; answered once the device itself has confirmed it."""
     _known(parts, device)
     try:
         told = Command.parse(asked.target, asked.value)
+        if parts.lab is not None:
+            parts.lab.leases.check(device, lease_keys(request))
         await parts.room.command(device, told, COMMAND_S)
     except WrongValue as wrong:
         raise ApiError(422, "invalid", str(wrong), device) from None
     except DeviceError as why:
-        raise ApiError(_STATUS_OF_DEVICE.get(why.code, 504), why.code, str(why), device) from None
+        raise ApiError.of_device(why, device) from None
     await parts.room.until(lambda: told.holds(parts.room.value(device, told.target.metric)), _SAID_S)
     return parts.views.device(device)
 

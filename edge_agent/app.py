@@ -6,7 +6,7 @@ import logging
 import os
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, AsyncExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ import uvicorn
 from classroom_profiles.profile import Profile
 from classroom_profiles.room import Room
 from classroom_profiles.topics import Address
-from edge_agent import known_places
+from edge_agent import known_places, lab_routes
 from edge_agent.access import Access
 from edge_agent.api import Parts, make_api
 from edge_agent.boot import boot_id
@@ -26,6 +26,7 @@ from edge_agent.gateway_points import report
 from edge_agent.guard import Guard
 from edge_agent.journal import Journal
 from edge_agent.known_places import KnownPlaces
+from edge_agent.lab import opened
 from edge_agent.lesson_store import LessonStore
 from edge_agent.lessons import Lessons
 from edge_agent.live_room import LiveRoom
@@ -73,16 +74,18 @@ async def run_agent(
         Journal.open(settings.data / "journal.sqlite", boot_id()) as journal,
         LessonStore(settings.data / "lesson.sqlite") as store,
         link,
+        AsyncExitStack() as stack,
     ):
         record = marking(room, journal.write)
         live = LiveRoom(room, Wires(mqtt=link), changes, record)
+        lab = await stack.enter_async_context(opened(settings.data, live, record))
         profiles = {profile.id: profile for profile in settings.profiles}
-        lessons = Lessons(live, profiles, store, changes, record)
+        lessons = Lessons(live, profiles, store, changes, record, may_tell=lab.leases.check)
         uplink = Uplink(settings.uplink, Address(room.school, room.gateway_id), journal, changes.uplink)
         access = Access(pins, room.open_view, known=KnownPlaces(settings.data / known_places.FILE))
         if not access.pins_set:
             say_no_pins(settings.data)
-        views = Views(live, lessons, journal, uplink)
+        views = Views(live, lessons, journal, uplink, lab.views)
         settled = asyncio.Event()
         parts = Parts(
             room=live,
@@ -92,8 +95,9 @@ async def run_agent(
             events=Events(views, changes),
             access=access,
             settled=settled.is_set,
+            lab=lab,
         )
-        guard = Guard(make_api(parts), settings.names)
+        guard = Guard(make_api(parts, lab_routes.router), settings.names)
         server = Server(guard, ready)
 
         async def settle() -> None:
@@ -102,9 +106,10 @@ async def run_agent(
 
         async with asyncio.TaskGroup() as tasks:
             running = [
+                tasks.create_task(lab.run(), name="lab"),
                 tasks.create_task(live.run(), name="devices"),
                 tasks.create_task(lessons.run(), name="lessons"),
-                tasks.create_task(Triggers(live, lessons, record).run(), name="triggers"),
+                tasks.create_task(Triggers(live, lessons, record, lab.leases.check).run(), name="triggers"),
                 tasks.create_task(uplink.run(), name="uplink"),
                 tasks.create_task(report(journal, uplink, record, room.room, room.gateway_id), name="gateway points"),
                 tasks.create_task(settle(), name="settle"),

@@ -10,6 +10,8 @@ class Topic(StrEnum):
     DEVICE = "device"
     LESSON = "lesson"
     UPLINK = "uplink"
+    BENCH = "bench"
+    LEASE = "lease"
 
 
 class Watcher:
@@ -46,6 +48,13 @@ class Changes:
 
     def uplink(self) -> None:
         self._tell(Topic.UPLINK, "")
+
+    def bench(self, bench_id: str) -> None:
+        """How it is, who holds it, or its run; not each of its samples."""
+        self._tell(Topic.BENCH, bench_id)
+
+    def lease(self) -> None:
+        self._tell(Topic.LEASE, "")
 
     @contextmanager
     def watch(self) -> Iterator[Watcher]:

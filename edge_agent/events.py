@@ -60,7 +60,7 @@ class Events:
         with self._counted(address, known) as there_is_room, self._changes.watch() as watcher:
             if not there_is_room:
                 return
-            yield _event("room", self._views.room())
+            yield _event("room", self._views.room()) + self._leases()
             now = asyncio.get_running_loop().time
             beat_at = now() + self._heartbeat_s
             while True:
@@ -83,6 +83,17 @@ class Events:
                     yield _event("lesson", self._views.lesson())
                 case Topic.UPLINK:
                     yield _event("uplink", self._views.uplink())
+                case Topic.BENCH:
+                    if self._views.lab is not None:
+                        yield _event("bench", self._views.lab.bench(name))
+                case Topic.LEASE:
+                    yield self._leases()
+
+    def _leases(self) -> str:
+        if self._views.lab is None:
+            return ""
+        every = ",".join(lease.model_dump_json() for lease in self._views.lab.leases())
+        return f"event: leases\ndata: [{every}]\n\n"
 
     @contextmanager
     def _counted(self, address: str, known: bool) -> Iterator[bool]:

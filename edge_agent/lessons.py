@@ -17,7 +17,7 @@ from edge_agent.changes import Changes
 from edge_agent.lesson import Lesson, LessonState, StepError, StepState, begun, doubting, planned
 from edge_agent.lesson_store import LessonStore
 from edge_agent.live_room import LiveRoom, now_us
-from edge_agent.preflight import CHECK_S, preflight
+from edge_agent.preflight import CHECK_S, MayTell, anybody_may, preflight
 from edge_agent.preparation import VERIFY_S, Preparation, RequiredFailed
 from edge_agent.telemetry_points import LESSON, event_point, lesson_points, lost_devices_point
 
@@ -49,9 +49,11 @@ class Lessons:
         *,
         pause_s: float = 0.5,
         verify_s: float = VERIFY_S,
+        may_tell: MayTell = anybody_may,
     ) -> None:
         """`pause_s`: how long to wait before a second try of a step; `verify_s`: how long after its confirmation a
-        device may take to read as it was told."""
+        device may take to read as it was told; `may_tell`: who is asked before a device is told anything, unless the
+        profile preempts."""
         self.current: Lesson | None = None
         """The lesson of this room, also when it is over; None before the first."""
         self._room = room
@@ -60,6 +62,7 @@ class Lessons:
         self._changes = changes
         self._record = record
         self._pause_s, self._verify_s = pause_s, verify_s
+        self._may_tell = may_tell
         self._tasks: asyncio.TaskGroup | None = None
         self._running = asyncio.Event()
         self._switching = asyncio.Lock()
@@ -97,7 +100,7 @@ class Lessons:
         found = self._profile(profile)
         await self._room.settled(CHECK_S)
         lesson = begun(secrets.token_hex(8), found, now_us(), tuple(without))
-        return await preflight(self._room, self._planned(lesson, found))
+        return await preflight(self._room, self._planned(lesson, found), self._asked(profile))
 
     async def start(self, profile: str, without: Collection[str]) -> Lesson:
         """Begin. Raises UnknownProfile, or Busy while one is being prepared or undone, unless it preempts."""
@@ -196,7 +199,7 @@ class Lessons:
         """What preempts asks nobody and waits for nothing: it tells each device at once."""
         if profile.preempts is not Preempts.YES:
             await self._room.settled(CHECK_S)
-            lesson = await preflight(self._room, self._planned(lesson, profile))
+            lesson = await preflight(self._room, self._planned(lesson, profile), self._asked(profile.id))
             if self._is_stopped():
                 return
         if lesson.blocked:
@@ -288,7 +291,13 @@ class Lessons:
             if self._work is work:
                 self._show(lesson)
 
-        return Preparation(self._room, lesson, show, self._store.durable, self._pause_s, self._verify_s)
+        ask = self._asked(lesson.profile)
+        return Preparation(self._room, lesson, show, self._store.durable, self._pause_s, self._verify_s, ask)
+
+    def _asked(self, profile: str) -> MayTell:
+        """In an emergency nobody is asked."""
+        found = self._profiles.get(profile)
+        return anybody_may if found is not None and found.preempts is Preempts.YES else self._may_tell
 
     def _took_s(self, lesson: Lesson) -> float:
         """By the clock that nobody sets, where it was running all the time."""

@@ -5,21 +5,23 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from classroom_profiles.capability import Command, Value
+from classroom_profiles.experiment import RunState, Sample
 from classroom_profiles.reading import Change, Health, Reading
 from classroom_profiles.room import Device, Room
 from classroom_profiles.state import NOT_OPENED, Control, DeviceState, RoomState
 from classroom_profiles.telemetry import Point
 from edge_agent.changes import Changes
 from edge_agent.supervisor import Pace, Supervisor
-from edge_agent.telemetry_points import health_points, reading_point
+from edge_agent.telemetry_points import health_points, reading_point, sample_point
 from firmware_bridge import driver
-from firmware_bridge.driver import DriverKind, Wires
+from firmware_bridge.driver import DriverKind, Mark, Wires
 
 _PACE = Pace()
+_SAMPLES_TOLD_S = 1.0
 HEARTBEAT_US = 60_000_000
 """A state that is said again unchanged is recorded again after this time, not sooner."""
 _FIRST_VALUES_S = 2.0
@@ -41,6 +43,13 @@ class KnownDevice:
     """Metric to the last reading; of an unreachable device, from before."""
     controls: tuple[Control, ...] | None
     """None while it was never open."""
+    run: RunState | None = None
+    """Of an experiment: how its run stood when it was heard last."""
+
+    @property
+    def simulated(self) -> bool:
+        """True if any of what it said last was made by a model."""
+        return any(reading.simulated for reading in self.readings.values())
 
 
 @dataclass(slots=True)
@@ -52,6 +61,9 @@ class _Live:
     readings: dict[str, Reading] = field(default_factory=dict)
     recorded: dict[str, tuple[Value, int]] = field(default_factory=dict)
     """Metric to the value recorded last, and when."""
+    run: RunState | None = None
+    told_at: float = float("-inf")
+    """When its samples were told to those who look (the loop's time)."""
 
 
 class LiveRoom:
@@ -71,13 +83,16 @@ class LiveRoom:
         self.room = room
         self.changes = changes
         self._record = record
+        self.marks: dict[str, Mark] = {device.id: Mark() for device in room.devices}
+        """How far each device that numbers its samples has been heard; what `run` opens goes on from there."""
         self._listening: list[Listen] = []
         self._live: dict[str, _Live] = {}
         began_us = now_us()
         for device in room.devices:
             kind = kind_of(device.driver)
             options = kind.options.model_validate(device.options)
-            supervisor = Supervisor(device.id, _maker(kind, options, wires), self._hearing(device.id), pace)
+            own = replace(wires, mark=self.marks[device.id])
+            supervisor = Supervisor(device.id, _maker(kind, options, own), self._hearing(device.id), pace)
             self._live[device.id] = _Live(device, supervisor, began_us)
 
     async def run(self) -> None:
@@ -89,7 +104,11 @@ class LiveRoom:
     def device(self, device_id: str) -> KnownDevice:
         """Raises KeyError."""
         live = self._live[device_id]
-        return KnownDevice(live.health, live.since_us, dict(live.readings), live.supervisor.controls)
+        return KnownDevice(live.health, live.since_us, dict(live.readings), live.supervisor.controls, live.run)
+
+    def device_run(self, device_id: str) -> RunState | None:
+        """How the run of an experiment stood when it was heard last. Raises KeyError."""
+        return self._live[device_id].run
 
     def state(self) -> RoomState:
         return RoomState({name: _state(live) for name, live in self._live.items()})
@@ -155,11 +174,32 @@ class LiveRoom:
             if change != live.health:
                 live.health, live.since_us = change, now_us()
                 self._record(health_points(self.room.room, live.device, change, live.since_us))
+        elif isinstance(change, Sample):
+            self._take(live, change)
+            return
+        elif isinstance(change, RunState):
+            live.run = change
         else:
             live.readings[change.metric] = change
             self._record_reading(live, change)
         self.changes.device(live.device.id)
-        for listener in tuple(self._listening):
+        self._tell(live, change)
+
+    def _take(self, live: _Live, sample: Sample) -> None:
+        """Recorded whole and at once; those who look are told once a second, for there may be many."""
+        room, device = self.room.room, live.device
+        self._record([sample_point(room, device, reading) for reading in sample.readings])
+        for reading in sample.readings:
+            live.readings[reading.metric] = reading
+            self._tell(live, reading)
+        self._tell(live, sample)
+        now = asyncio.get_running_loop().time()
+        if now - live.told_at >= _SAMPLES_TOLD_S:
+            live.told_at = now
+            self.changes.device(device.id)
+
+    def _tell(self, live: _Live, change: Change) -> None:
+        for listener in self._listening:
             try:
                 listener(live.device, change)
             except Exception:  # noqa: BLE001 - logged, with its trace; it is no fault of the device

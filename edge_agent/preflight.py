@@ -1,6 +1,7 @@
 """What stands in a lesson's way, found by asking every device at once and touching none."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 
 from classroom_profiles.profile import Need
@@ -12,14 +13,22 @@ CHECK_S = 5.0
 """How long a device may take to say if it could."""
 
 
-async def preflight(room: LiveRoom, lesson: Lesson) -> Lesson:
+MayTell = Callable[[str], None]
+"""Raises DeviceError if the device, of this id, is somebody else's now."""
+
+
+def anybody_may(_: str) -> None:
+    pass
+
+
+async def preflight(room: LiveRoom, lesson: Lesson, may_tell: MayTell = anybody_may) -> Lesson:
     """The lesson with an error in each step that could not be done now, `blocked` if one of them is required.
 
     A device that warms up or cools down, or is to be turned on first, is in nobody's way: the command waits.
     """
     async with asyncio.TaskGroup() as tasks:
         asked = {
-            step.id: tasks.create_task(_check(room, step), name=f"preflight: {step.id}")
+            step.id: tasks.create_task(_check(room, step, may_tell), name=f"preflight: {step.id}")
             for step in lesson.steps
             if step.state is StepState.WAITING
         }
@@ -30,8 +39,9 @@ async def preflight(room: LiveRoom, lesson: Lesson) -> Lesson:
     return replace(lesson, steps=steps, blocked=blocked, state=state)
 
 
-async def _check(room: LiveRoom, step: LessonStep) -> StepError | None:
+async def _check(room: LiveRoom, step: LessonStep, may_tell: MayTell) -> StepError | None:
     try:
+        may_tell(step.device)
         async with asyncio.timeout(CHECK_S):
             await room.check(step.device, step.command)
     except NotNow:

@@ -26,6 +26,7 @@ from edge_agent.lesson import (
     superseded,
 )
 from edge_agent.live_room import LiveRoom
+from edge_agent.preflight import MayTell, anybody_may
 from firmware_bridge.errors import BadReply, DeviceError, Refused
 
 VERIFY_S = 2.0
@@ -44,7 +45,14 @@ class Preparation:
     """One lesson on its way. Its state is `lesson`; cancel the task that runs it to stop where it is."""
 
     def __init__(
-        self, room: LiveRoom, lesson: Lesson, show: Show, durable: Durable, pause_s: float, verify_s: float = VERIFY_S
+        self,
+        room: LiveRoom,
+        lesson: Lesson,
+        show: Show,
+        durable: Durable,
+        pause_s: float,
+        verify_s: float = VERIFY_S,
+        may_tell: MayTell = anybody_may,
     ) -> None:
         """`pause_s`: at least half of this lies before a second try, more before each later one. `verify_s`: how long
         after its confirmation a device may take to read as it was told."""
@@ -53,6 +61,7 @@ class Preparation:
         self._show = show
         self._durable = durable
         self._pause_s, self._verify_s = pause_s, verify_s
+        self._may_tell = may_tell
 
     async def prepare(self) -> None:
         """Every step. Raises RequiredFailed as soon as one that is required has failed; others are stopped."""
@@ -160,6 +169,7 @@ class Preparation:
                 self._put(replace(now, state=state, attempt=attempt, error=error, perhaps_moved=moved))
             await self._durable()
             try:
+                self._may_tell(step.device)
                 await self._room.command(step.device, command, step.timeout_s)
                 await self._verify(step.device, command)
                 error = None if state is None else await self._let_down(step.device, command)

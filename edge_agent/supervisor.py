@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 from classroom_profiles.capability import Command
+from classroom_profiles.experiment import RunState, Sample
 from classroom_profiles.reading import Change, Health, HealthState, Reading
 from classroom_profiles.state import NOT_OPENED, Control
 from edge_agent.backoff import delays
@@ -192,8 +193,10 @@ class Supervisor:
 
     def _can_be_taken(self, change: object) -> bool:
         """False for what no driver may say: one broken sensor must not spoil the view of the room."""
-        if isinstance(change, Health):
+        if isinstance(change, Health | RunState):
             return True
+        if isinstance(change, Sample):
+            return all(map(self._can_be_taken, change.readings))
         if not isinstance(change, Reading):
             raise TypeError(f"a {type(change).__name__} is no change")
         value: object = change.value

@@ -17,6 +17,12 @@ def reading_point(room: str, device: Device, reading: Reading, is_state: bool) -
     return Point(series, reading.time_us, _plain(reading.value), reading.simulated)
 
 
+def sample_point(room: str, device: Device, reading: Reading) -> Point:
+    """One output of a sample of an experiment."""
+    series = Series(Measurement.EXPERIMENT, room, device.id, str(device.role), reading.metric)
+    return Point(series, reading.time_us, _plain(reading.value), reading.simulated)
+
+
 def health_points(room: str, device: Device, health: Health, time_us: int) -> list[Point]:
     def of(metric: str, value: Value) -> Point:
         return Point(Series(Measurement.DEVICE, room, device.id, str(device.role), metric), time_us, value)

@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from classroom_profiles.capability import Capability, Command, Value
-from classroom_profiles.reading import Change, Health
+from classroom_profiles.reading import Change, Health, Reading
 from classroom_profiles.room import Device, Trigger
 from classroom_profiles.telemetry import Point
 from edge_agent.lessons import Busy, Lessons, UnknownProfile
 from edge_agent.live_room import LiveRoom, now_us
+from edge_agent.preflight import MayTell, anybody_may
 from edge_agent.telemetry_points import event_point
 from firmware_bridge.errors import DeviceError
 
@@ -47,7 +48,14 @@ class _Armed:
 class Triggers:
     """The triggers of a room. Its edges are counted from when `run` begins."""
 
-    def __init__(self, room: LiveRoom, lessons: Lessons, record: Callable[[Iterable[Point]], None]) -> None:
+    def __init__(
+        self,
+        room: LiveRoom,
+        lessons: Lessons,
+        record: Callable[[Iterable[Point]], None],
+        may_tell: MayTell = anybody_may,
+    ) -> None:
+        self._may_tell = may_tell
         self._room = room
         self._lessons = lessons
         self._record = record
@@ -75,6 +83,8 @@ class Triggers:
             if not change.reachable:  # what changes meanwhile is no event of the moment in which it is heard
                 self._last = {key: value for key, value in self._last.items() if key[0] != device.id}
             return
+        if not isinstance(change, Reading):
+            return
         key = (device.id, change.metric)
         all_armed = self._armed.get(key)
         if all_armed is None:
@@ -100,6 +110,7 @@ class Triggers:
             then = armed.trigger.then
             try:
                 if then.command is not None and then.device is not None:
+                    self._may_tell(then.device)
                     await self._room.command(then.device, then.command, _patience_s(then.command))
                 elif then.profile is not None:
                     await self._lessons.start(then.profile, ())

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -9,7 +10,7 @@ from classroom_profiles.capability import WORDS, Capability, Value
 from classroom_profiles.model import Name, Sentence
 from classroom_profiles.profile import Icon, Need, Preempts, Profile
 from classroom_profiles.reading import Health as DeviceHealth
-from classroom_profiles.reading import HealthState
+from classroom_profiles.reading import HealthState, Reading
 from classroom_profiles.role import Role
 from classroom_profiles.state import Control
 from edge_agent.journal import Journal
@@ -18,6 +19,9 @@ from edge_agent.lessons import Lessons
 from edge_agent.live_room import KnownDevice, LiveRoom
 from edge_agent.rank import Rank
 from edge_agent.uplink import Uplink
+
+if TYPE_CHECKING:
+    from edge_agent.lab_views import LabViews
 
 
 class View(BaseModel):
@@ -67,6 +71,7 @@ class ReadingView(View):
     value: Value
     unit: str = Field(description="as people read it; empty where there is none")
     time: float = Field(description="seconds since 1970-01-01 UTC")
+    simulated: bool = Field(description="made by a model, and not measured")
 
 
 class ControlView(View):
@@ -166,7 +171,10 @@ class RoomView(View):
 class Views:
     """The room of this moment, in parts and as a whole."""
 
-    def __init__(self, room: LiveRoom, lessons: Lessons, journal: Journal, uplink: Uplink) -> None:
+    def __init__(
+        self, room: LiveRoom, lessons: Lessons, journal: Journal, uplink: Uplink, lab: "LabViews | None" = None
+    ) -> None:
+        self.lab = lab
         self._room, self._lessons, self._journal, self._uplink = room, lessons, journal, uplink
 
     def room(self) -> RoomView:
@@ -194,12 +202,9 @@ class Views:
             role=device.role,
             name=device.shown_name,
             driver=device.driver,
-            simulated=self._room.room.is_simulated(device.id) or any(one.simulated for one in known.readings.values()),
+            simulated=self._room.room.is_simulated(device.id) or known.simulated,
             health=_health(known),
-            values={
-                metric: ReadingView(value=found.value, unit=found.unit, time=_s(found.time_us))
-                for metric, found in known.readings.items()
-            },
+            values={metric: _reading(reading) for metric, reading in known.readings.items()},
             controls=tuple(_control(control) for control in known.controls or ()),
         )
 
@@ -276,9 +281,13 @@ def _health(known: KnownDevice) -> HealthView:
     return HealthView(state=known.health.state, reason=known.health.reason, since=_s(known.since_us))
 
 
+def _reading(reading: Reading) -> ReadingView:
+    return ReadingView(value=reading.value, unit=reading.unit, time=_s(reading.time_us), simulated=reading.simulated)
+
+
 def _control(control: Control) -> ControlView:
     target = control.target
-    choices = control.choices or WORDS.get(target.capability, ())
+    choices = control.choices or (() if target.channel else WORDS.get(target.capability, ()))
     return ControlView(target=str(target), capability=target.capability, channel=target.channel, choices=choices)
 
 

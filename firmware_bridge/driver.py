@@ -36,6 +36,15 @@ if TYPE_CHECKING:
 GROUP = "lophoc.drivers"
 
 
+@dataclass(slots=True)
+class Mark:
+    """The last sample heard of a device that numbers them. The gateway keeps it while its drivers come and go."""
+
+    session: str = ""
+    run: int = 0
+    n: int = -1
+
+
 @dataclass(frozen=True, slots=True)
 class Wires:
     """What the gateway lends to its drivers."""
@@ -44,6 +53,8 @@ class Wires:
     """The one connection to the room's broker, shared by all devices on it; None where there is no broker."""
     lines: SharedLines = field(default_factory=SharedLines)
     """Serial lines on which several devices hang: each is open once."""
+    mark: Mark | None = None
+    """Of this device; None where nobody keeps one."""
 
 
 class Driver(Protocol):

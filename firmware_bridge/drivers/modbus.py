@@ -155,6 +155,8 @@ _SAMPLE: dict[str, Any] = {
     "map": "xy-md02",
     "slave": 2,
 }
+
+
 def address(options: Options) -> Address:
     return port_address(options.port, f"slave {options.slave or load_map(options.map).slave}")
 

@@ -1,6 +1,7 @@
 """A bench at a TCP port: the other end of the wire that the experiment's driver opens."""
 
 import asyncio
+import secrets
 import socket
 from collections.abc import Iterable, Mapping
 from typing import Self
@@ -13,6 +14,7 @@ from simulators.lab.experiment import WrongParameter
 from simulators.lab.page import described
 from simulators.lab.requests import BadRequest
 from simulators.lab.run import DEFAULT_RATE_HZ
+from simulators.lab.software import software
 
 FAULTS = {
     "silent": "takes requests, answers nothing and streams nothing",
@@ -46,6 +48,8 @@ class ServedBench:
         self.host, self.port = host, port
         self.bench = Bench(found, settings, seed, rate_hz, speed, ideal)
         self.faults = Faults(FAULTS, faults)
+        self.session = secrets.token_hex(8)
+        """Another for each process: run 1 of one is not run 1 of the next."""
         self.received: list[str] = []
         """What each request asked for: 'start', 'set'."""
         self._links: set[_Link] = set()
@@ -107,8 +111,7 @@ class ServedBench:
         bench = self.bench
         match request:
             case requests.Describe():
-                about = {**described(bench.found), "rate_hz": bench.run.rate_hz, "speed": bench.speed}
-                return requests.answer(request.id, describe=about)
+                return requests.answer(request.id, describe={**described(bench.found), **self._lineage()})
             case requests.Start():
                 bench.start()
                 if bench.fault:
@@ -127,6 +130,14 @@ class ServedBench:
             case _:
                 pass
         return requests.answer(request.id, status=bench.status())
+
+    def _lineage(self) -> dict[str, object]:
+        """What, with settings and seed, it takes to have the same bits again, and by which process they were made."""
+        run = self.bench.run
+        return {
+            "rate_hz": run.rate_hz, "speed": self.bench.speed, "ideal": run.ideal, "session": self.session,
+            "software": software(),
+        }  # fmt: skip
 
     def _stream(self, link: "_Link", request: requests.Stream, on: bool, wanted: int | None) -> bytes:
         bench = self.bench

@@ -40,7 +40,20 @@ def test_that_no_program_runs_is_a_state_like_the_name_of_one() -> None:
     assert not Command.parse("program", "line-follower").holds(NO_PROGRAM)
 
 
-_TARGETS = st.sampled_from([str(one) for one in Capability] + ["switch.fan"]) | st.text(max_size=12)
+@pytest.mark.parametrize(("value", "read"), [(1, 1.0), (-0.5, -0.5), ("caesium", "caesium")])
+def test_an_experiments_parameter_is_a_number_or_a_word(value: object, read: object) -> None:
+    command = Command.parse("experiment.length_m", value)
+    assert (command.target.metric, command.value) == ("experiment_length_m", read)
+    assert type(command.value) is type(read)
+
+
+@pytest.mark.parametrize("value", [True, None, "", float("inf"), float("nan"), "x" * 65])
+def test_what_no_parameter_can_be_is_refused(value: object) -> None:
+    with pytest.raises(WrongValue, match="a number, or one of"):
+        Command.parse("experiment.length_m", value)
+
+
+_TARGETS = st.sampled_from([str(one) for one in Capability] + ["switch.fan", "experiment.k"]) | st.text(max_size=12)
 
 
 @given(target=_TARGETS, value=st.none() | st.booleans() | st.floats() | st.text(max_size=8))

@@ -177,8 +177,10 @@ class FakeRoom:
         self.settles = True
         """False: `running` does not wait until every thing was tried."""
         self.changes = Changes()
-        kind = DriverKind(Options, self._make, {})
-        self.live = LiveRoom(self.room, Wires(), self.changes, self.points.extend, kind_of=lambda _: kind, pace=pace)
+        self.kind = DriverKind(Options, self._make, {})
+        self.live = LiveRoom(
+            self.room, Wires(), self.changes, self.points.extend, kind_of=lambda _: self.kind, pace=pace
+        )
 
     def __getitem__(self, name: str) -> Thing:
         return self.things[name]

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Collection
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -18,7 +18,7 @@ from classroom_profiles.room import Room
 from classroom_profiles.state import Control
 from classroom_profiles.topics import Address
 from edge_agent.access import Access
-from edge_agent.api import Parts, make_api
+from edge_agent.api import PANEL, Parts, make_api
 from edge_agent.app import Server, bind
 from edge_agent.boot import boot_id
 from edge_agent.changes import Changes
@@ -26,6 +26,8 @@ from edge_agent.connection import Connection
 from edge_agent.events import Events
 from edge_agent.guard import Guard
 from edge_agent.journal import Journal
+from edge_agent.lab import opened
+from edge_agent.lab_routes import router
 from edge_agent.lesson_store import LessonStore
 from edge_agent.lessons import Lessons
 from edge_agent.live_room import LiveRoom
@@ -33,7 +35,7 @@ from edge_agent.pins import FILE, Pins
 from edge_agent.uplink import Uplink
 from edge_agent.views import Views
 from firmware_bridge import errors
-from firmware_bridge.driver import DriverKind, Wires, reading
+from firmware_bridge.driver import DriverKind, Wires, find, reading
 from firmware_bridge.errors import DeviceError
 
 TEACHER, TECHNICIAN = "2468", "135791"
@@ -104,7 +106,7 @@ def _device(name: str, role: str, says: str = "") -> dict[str, Any]:
 
 
 def room(open_view: bool = True, simulated: Collection[str] = ()) -> Room:
-    """Two good lamps, and one for each error."""
+    """Two good lamps, one for each error, and one that is a bench."""
     odd = [_device(f"lamp-{code}", "board-light", code) for code in _ERRORS]
     return Room.model_validate(
         {
@@ -119,6 +121,7 @@ def room(open_view: bool = True, simulated: Collection[str] = ()) -> Room:
                     _device("fan", "ventilation"),
                     _device("gone", "screen", "absent"),
                     *odd,
+                    _device("bench", "experiment"),
                 )
             ],
         }
@@ -175,33 +178,45 @@ async def served(
     names: tuple[str, ...] = (),
     connection: type[Connection] = Connection,
     simulated: tuple[str, ...] = (),
+    real: Room | None = None,
 ) -> AsyncIterator[Served]:
-    """The room, its devices tried, its API listening."""
+    """The room, its devices tried, its API listening. `real`: another room, with the drivers that it names."""
     changes, lamps = Changes(), dict[str, Lamp]()
-    there = room(open_view, simulated)
+    there = room(open_view, simulated) if real is None else real
 
     def make(options: LampOptions, _: Wires) -> Lamp:
         return lamps.setdefault(options.name, Lamp(options))
 
     kind = DriverKind(LampOptions, make, {})
     async with Journal.open(data / "journal.sqlite", boot_id()) as journal:
-        live = LiveRoom(there, Wires(), changes, journal.write, kind_of=lambda _: kind)
-        async with LessonStore(data / "lesson.sqlite") as store:
-            lessons = Lessons(live, {one.id: one for one in PROFILES}, store, changes, journal.write, pause_s=0)
+        live = LiveRoom(there, Wires(), changes, journal.write, kind_of=find if real else lambda _: kind)
+        async with LessonStore(data / "lesson.sqlite") as store, AsyncExitStack() as stack:
+            lab = await stack.enter_async_context(opened(data, live, journal.write))
+            lessons = Lessons(
+                live,
+                {one.id: one for one in PROFILES},
+                store,
+                changes,
+                journal.write,
+                pause_s=0,
+                may_tell=lab.leases.check,
+            )
             uplink = Uplink("mqtt://127.0.0.1:1", Address(there.school, there.gateway_id), journal, changes.uplink)
-            views = Views(live, lessons, journal, uplink)
+            views = Views(live, lessons, journal, uplink, lab.views)
             events = Events(views, changes, heartbeat_s=heartbeat_s, most=most)
             access = Access(Pins(data / FILE, PINS if pins is None else pins), open_view)
-            parts = Parts(live, lessons, PROFILES, views, events, access, lambda: True)
-            if panel is not None:
-                parts = Parts(live, lessons, PROFILES, views, events, access, lambda: True, panel)
+            parts = Parts(live, lessons, PROFILES, views, events, access, lambda: True, panel or PANEL, lab=lab)
             ready = asyncio.Event()
-            guard = Guard(make_api(parts), names)
+            guard = Guard(make_api(parts, router), names)
             server = Server(guard, ready.set, connection)
             listening = bind("127.0.0.1", 0)
             url = f"http://127.0.0.1:{listening.getsockname()[1]}"
             async with asyncio.TaskGroup() as tasks:
-                running = [tasks.create_task(live.run()), tasks.create_task(lessons.run())]
+                running = [
+                    tasks.create_task(live.run()),
+                    tasks.create_task(lessons.run()),
+                    tasks.create_task(lab.run()),
+                ]
                 serving = tasks.create_task(server.serve([listening]))
                 await ready.wait()
                 await live.settled(5.0)

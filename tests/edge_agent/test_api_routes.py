@@ -13,6 +13,7 @@ from starlette.routing import Mount, Route, WebSocketRoute
 
 from edge_agent import views
 from edge_agent.api import GuardedRoute, Start, Tell, make_api
+from edge_agent.lab_routes import Annotate, Renew, TakeOver, Wanted, router
 from edge_agent.rank import Rank
 from tests.edge_agent.served_room import TEACHER, Served, served
 
@@ -33,6 +34,21 @@ RANKS = {
     ("POST", "/api/lesson"): "teacher",
     ("DELETE", "/api/lesson"): "teacher",
     ("POST", "/api/devices/{device}/commands"): "teacher",
+    ("GET", "/api/benches"): "viewer",
+    ("GET", "/api/benches/stream"): "viewer",
+    ("GET", "/api/bench/{bench}"): "viewer",
+    ("GET", "/api/bench/{bench}/stream"): "viewer",
+    ("POST", "/api/bench/{bench}/commands"): "teacher",
+    ("GET", "/api/runs"): "viewer",
+    ("GET", "/api/runs/{run}"): "viewer",
+    ("GET", "/api/runs/{run}/samples"): "viewer",
+    ("GET", "/api/runs/{run}/export"): "teacher",
+    ("POST", "/api/runs/{run}/notes"): "teacher",
+    ("GET", "/api/leases"): "viewer",
+    ("POST", "/api/leases"): "teacher",
+    ("POST", "/api/leases/take-over"): "teacher",
+    ("POST", "/api/leases/{lease}/renew"): "viewer",
+    ("DELETE", "/api/leases/{lease}"): "viewer",
     ("GET", "/openapi.json"): "open",
     ("GET", "/"): "open",
     ("HEAD", "/"): "open",
@@ -63,7 +79,7 @@ async def there(tmp_path: Path) -> AsyncIterator[Served]:
 
 @pytest.fixture
 async def api(there: Served) -> FastAPI:
-    return make_api(there.parts)
+    return make_api(there.parts, router)
 
 
 async def test_every_route_declares_who_may(api: FastAPI) -> None:
@@ -94,7 +110,9 @@ def test_a_guarded_route_without_a_rank_cannot_be_made() -> None:
 async def test_each_route_of_teachers_is_closed_to_viewers(there: Served, route: tuple[str, str]) -> None:
     method, path = route
     async with there.client() as client:
-        answer = await client.request(method, path.format(device="lamp"), json={} if method == "POST" else None)
+        answer = await client.request(
+            method, path.format(device="lamp", bench="bench", run="none"), json={} if method == "POST" else None
+        )
         assert (answer.status_code, answer.json()["error"]) == (401, "not-allowed")
 
 
@@ -105,7 +123,7 @@ def test_the_page_names_every_route_and_its_role() -> None:
         path = ""
         for method, more in re.findall(r"`(GET|POST|DELETE)(?: (/[^ `]+))?[^`]*`", routes):
             path = more or path
-            said[method, path.replace("{id}", "{device}")] = role
+            said[method, path.replace("/devices/{id}", "/devices/{device}")] = role
     api_routes = {route: rank for route, rank in RANKS.items() if route[1].startswith("/api/")}
     assert said == api_routes
 
@@ -220,6 +238,6 @@ async def test_every_answer_is_as_described(there: Served) -> None:
 
 
 def test_what_is_asked_for_is_described_with_its_bounds() -> None:
-    for asked in (Start, Tell):
+    for asked in (Start, Tell, Wanted, TakeOver, Renew, Annotate):
         assert all(field.description for field in asked.model_fields.values())
     assert views.Error.model_fields.keys() == {"error", "detail", "device"}

@@ -5,7 +5,8 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 
 from classroom_profiles.capability import Command, Value
-from classroom_profiles.reading import Change, Health, Reading
+from classroom_profiles.experiment import RunState, Sample
+from classroom_profiles.reading import Health, Reading
 from firmware_bridge.driver import Driver
 from firmware_bridge.errors import DeviceError
 from simulators.changes import Changes
@@ -16,26 +17,41 @@ class Watched:
 
     def __init__(self, driver: Driver) -> None:
         self.driver = driver
-        self.said: list[Change] = []
+        self.said: list[Reading | Health] = []
         self.values: dict[str, Value] = {}
         self.health: list[Health] = []
         """All that it had, in order."""
         self.ended: DeviceError | None = None
         """Why it said no more."""
+        self.samples: list[Sample] = []
+        self.runs: list[RunState] = []
         self._changes = Changes()
 
     async def listen(self) -> None:
         try:
             async for change in self.driver.changes():
-                self.said.append(change)
-                if isinstance(change, Reading):
-                    self.values[change.metric] = change.value
+                if isinstance(change, RunState | Sample):
+                    self._told_of_a_run(change)
                 else:
-                    self.health.append(change)
+                    self._told(change)
                 self._changes.tell()
         except DeviceError as error:
             self.ended = error
             self._changes.tell()
+
+    def _told(self, change: Reading | Health) -> None:
+        self.said.append(change)
+        if isinstance(change, Reading):
+            self.values[change.metric] = change.value
+        else:
+            self.health.append(change)
+
+    def _told_of_a_run(self, change: RunState | Sample) -> None:
+        if isinstance(change, Sample):
+            self.samples.append(change)
+            self.values |= {reading.metric: reading.value for reading in change.readings}
+        else:
+            self.runs.append(change)
 
     @property
     def states(self) -> list[str]:

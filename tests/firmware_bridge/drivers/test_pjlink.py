@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from classroom_profiles.capability import Command
-from classroom_profiles.reading import Health, HealthState
+from classroom_profiles.reading import Health, HealthState, Reading
 from firmware_bridge.driver import Driver, Wires
 from firmware_bridge.drivers.pjlink import DRIVER, Options, PjlinkSet
 from firmware_bridge.errors import BadReply, DeviceError, NotNow, Refused, Timeout, Unreachable, WrongPassword
@@ -102,7 +102,7 @@ async def test_health_comes_first_then_every_metric() -> None:
             values = {}
             for _ in range(8):
                 reading = await anext(said)
-                assert not isinstance(reading, Health)
+                assert isinstance(reading, Reading)
                 values[reading.metric] = (reading.value, reading.unit)
                 assert reading.time_us > 0
             assert values == {

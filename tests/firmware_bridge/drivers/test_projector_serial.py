@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from classroom_profiles.capability import Command
 from classroom_profiles.problem import DocumentError
-from classroom_profiles.reading import Health, HealthState
+from classroom_profiles.reading import Health, HealthState, Reading
 from firmware_bridge.driver import Driver, Wires
 from firmware_bridge.drivers.projector_serial import DRIVER
 from firmware_bridge.errors import BadReply, DeviceError, NotNow, Refused, Timeout, Unreachable
@@ -86,7 +86,7 @@ async def test_health_comes_first_then_every_metric() -> None:
             values = {}
             for _ in range(7):
                 reading = await anext(said)
-                assert not isinstance(reading, Health)
+                assert isinstance(reading, Reading)
                 values[reading.metric] = (reading.value, reading.unit)
             assert values == {
                 "power": (True, ""),

@@ -86,6 +86,12 @@ async def test_it_describes_itself_with_units_ranges_and_that_it_is_simulated() 
         }  # fmt: skip
         assert [one["name"] for one in told["outputs"]] == ["angle_deg", "velocity_deg_s", "tension_n"]
         assert "Source:" in told["about"]
+        assert set(told["software"]) == {"lophoc", "numpy", "scipy", "python", "machine"}
+        assert (told["ideal"], told["session"]) == (False, served.session)
+
+
+async def test_two_that_serve_the_same_have_sessions_of_their_own() -> None:
+    assert ServedBench(PENDULUM).session != ServedBench(PENDULUM).session
 
 
 async def test_it_starts_pauses_goes_on_and_resets() -> None:
