@@ -13,7 +13,9 @@ const WIRE_OF_DRIVER = {
   micropython: "usb",
   "mqtt-devices": "radio",
   shelly: "radio",
-  "modbus-rtu": "bus",
+  modbus: "bus",
+  "gcode-printer": "usb",
+  experiment: "network",
   camera: "camera",
 };
 

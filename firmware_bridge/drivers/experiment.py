@@ -28,10 +28,12 @@ from classroom_profiles.experiment import About, Parameter, RunState, Sample
 from classroom_profiles.model import Model
 from classroom_profiles.reading import Change, Health, HealthState, Reading
 from classroom_profiles.state import Control
+from classroom_profiles.wiring import Address
 from firmware_bridge.driver import DriverKind, Mark, Wires, reading
 from firmware_bridge.errors import BadReply, NotNow, Refused
 from firmware_bridge.experiment_link import BenchLink
 from firmware_bridge.experiment_wire import Status, Told, wanted
+from firmware_bridge.host import host_address
 
 EXPERIMENT = Target(Capability.EXPERIMENT)
 _SEED = Target(Capability.EXPERIMENT, SEED)
@@ -279,4 +281,8 @@ def make(options: Options, wires: Wires) -> ExperimentBench:
     return ExperimentBench(options, wires.mark)
 
 
-DRIVER = DriverKind(Options, make, {"host": "192.168.10.40", "port": 7100})
+def address(options: Options) -> Address:
+    return host_address(options.host, options.port)
+
+
+DRIVER = DriverKind(Options, make, {"host": "192.168.10.40", "port": 7100}, address=address)

@@ -132,7 +132,7 @@ async def test_asked_to_stop_it_ends_well_in_mid_lesson_with_listeners_and_leave
                 assert (await waiting).json()["error"] == "stopping"
         assert not [child for child in children if child.is_running()]
         assert "Traceback" not in agent.log
-        kept = ["agent.lock", "journal.sqlite", "known.json", "lesson.sqlite"]
+        kept = ["agent.lock", "journal.sqlite", "known.json", "leases.sqlite", "lesson.sqlite", "runs.sqlite"]
         assert sorted(path.name for path in agent.data.iterdir()) == kept
         assert stat.S_IMODE(agent.data.stat().st_mode) == 0o700
         await agent.start()

@@ -227,7 +227,7 @@ async def test_pulling_the_cable_ends_the_print_and_says_how_far_it_came(tmp_pat
         await printer.changes.until(lambda: len(moves(printer)) >= 20)
         printer.unplug()
         await watch.until(lambda: watch.ended is not None)
-        assert type(watch.ended) is Unreachable
+        assert isinstance(watch.ended, Unreachable)
         assert watch.values["program"] == "none"
         assert str(watch.values["program_error"]).startswith(("at 4", "at 5"))
         assert "was unplugged" in str(watch.values["program_error"])

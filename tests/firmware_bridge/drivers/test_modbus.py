@@ -218,7 +218,7 @@ async def test_pulling_the_adapter_loses_all_its_devices_and_putting_it_back_giv
             line.unplug()
             for watch in (one, two):
                 await watch.until(lambda watch=watch: watch.ended is not None)  # type: ignore[misc]
-                assert type(watch.ended) is Unreachable
+                assert isinstance(watch.ended, Unreachable)
             line.replug()
             async with watched(driver_at(line.port, wires, slave=1)) as again:
                 await again.until(lambda: bool(again.values))
