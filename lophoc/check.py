@@ -151,10 +151,11 @@ def _judge(outcome: Outcome) -> None:
         if step["state"] not in ("done", "already") and step["error"]:
             error = step["error"]
             outcome.problems.append(f"{step['device']}: {step['target']}: {error['error']}: {error['detail']}")
-    for gap in lesson.get("blocked", []):
-        outcome.problems.append(
-            f"{gap['device'] or gap['role']}: {gap['target']}: {gap['why']} {gap.get('detail', '')}".rstrip()
-        )
+    for gap in lesson["blocked"]:
+        words = f"{gap['device'] or gap['role']}: {gap['target']}: {gap['why']}"
+        said = f"{words}: {gap['detail']}" if gap["detail"] else words
+        if said not in outcome.problems:  # its step may have said so
+            outcome.problems.append(said)
     if lesson["state"] != "ready":
         outcome.problems.append(f"the lesson ended as '{lesson['state']}', not 'ready'")
 

@@ -56,7 +56,8 @@ def test_ctrl_c_while_it_is_still_being_loaded_ends_it_without_a_word(loaded: st
                 process.send_signal(signal.SIGINT)
             elif not line.startswith("import time:"):
                 said += line
-    assert (process.returncode, said) == (130, "")
+    assert said == ""
+    assert process.returncode in (130, -signal.SIGINT), "either way a shell says 130"
 
 
 def test_the_readme_names_every_command() -> None:
