@@ -102,19 +102,19 @@ class _News:
     said: list[tuple[int, Said]] = field(default_factory=list)
 
 
-def beside(store_url: str) -> Path:
-    """Where the registry of a store is: next to the embedded one's file, else among this user's state."""
+def beside(store_url: str, what: str = "registry") -> Path:
+    """Where a store's registry or `last-values` are: next to the embedded one's file, else among this user's state."""
     parts = urlsplit(store_url)
     if parts.scheme == "sqlite":
-        return Path(unquote(parts.path[1:]) + ".registry")
+        return Path(f"{unquote(parts.path[1:])}.{what}")
     state = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
     name = hashlib.blake2b(store_url.encode(), digest_size=6).hexdigest()
-    return Path(state).expanduser() / "lophoc" / f"registry-{name}.sqlite"
+    return Path(state).expanduser() / "lophoc" / f"{what}-{name}.sqlite"
 
 
-def made_beside(store_url: str) -> Path:
+def made_beside(store_url: str, what: str = "registry") -> Path:
     """As `beside`, for whoever writes it: this user's folder for state is made. Raises RegistryUnavailable."""
-    path = beside(store_url)
+    path = beside(store_url, what)
     if urlsplit(store_url).scheme != "sqlite":  # the folder of an embedded store is its owner's to make
         with _translated():
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
