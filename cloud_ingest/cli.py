@@ -21,6 +21,7 @@ from cloud_ingest.link import AnyBroker, broker_of
 from cloud_ingest.quarantine import Quarantine
 from cloud_ingest.receiver import Receiver
 from cloud_ingest.registry import Registry, RegistryUnavailable, beside, made_beside
+from cloud_ingest.series_bound import SERIES
 from cloud_ingest.store import STORE_OPTION, Portion, Store, StoreUnavailable, WrongStore, store_of
 from cloud_ingest.suspects import Suspects
 from cloud_ingest.workers import STOP_SIGNALS, supervise
@@ -60,6 +61,10 @@ _log = logging.getLogger("lophoc.ingest")
     help="How far a point may be ahead of this machine's clock before it is refused.",
 )  # fmt: skip
 @click.option(
+    "--series", type=click.IntRange(1), default=SERIES, show_default=True,
+    help="How many series one gateway may have: points of further ones are refused.",
+)  # fmt: skip
+@click.option(
     "--metrics-port", type=click.IntRange(0, 65_535), default=None,
     help="Serve Prometheus metrics there; with several workers each has the next port.",
 )  # fmt: skip
@@ -73,6 +78,7 @@ def ingest(
     registry_path: Path | None,
     lasts_path: Path | None,
     ahead_s: float,
+    series: int,
     metrics_port: int | None,
     metrics_host: str,
     share: str,
@@ -93,6 +99,7 @@ def ingest(
         if workers > 1:
             store.close()
             same = ["--broker", broker, "--store", store_url, "--data", str(folder), "--ahead", str(ahead_s)]
+            same += ["--series", str(series)]
             same += [] if registry_path is None else ["--registry", str(registry_path)]
             same += [] if lasts_path is None else ["--last-values", str(lasts_path)]
             commands = [
@@ -116,7 +123,7 @@ def ingest(
 
                 receiver = Receiver(
                     where, store, Quarantine(folder / "set-aside"), suspects, share=share, ahead_s=ahead_s,
-                    on_status=registry.on_status, on_batch=on_batch,
+                    series=series, on_status=registry.on_status, on_batch=on_batch,
                 )  # fmt: skip
                 if metrics_port is not None:
                     _serve_metrics(open_things, receiver, metrics_host, metrics_port)

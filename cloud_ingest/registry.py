@@ -28,6 +28,8 @@ FLUSH_S = 5.0
 _VERSION = 1
 _GATEWAYS = 100_000
 _SPELLS = 10_000  # of one gateway: more than a year of one that is switched off and on ten times a day
+DEVICES = 5_000
+"""Of one gateway: beyond that those that were heard of longest ago are forgotten."""
 _DEVICES_US = 300_000_000  # a city has 300,000 devices: when each was seen is written down every five minutes
 _SCHEMA = """
 CREATE TABLE gateway (
@@ -72,6 +74,11 @@ INSERT INTO device (school, room, device, role, gateway, seen_us) VALUES (?, ?, 
 ON CONFLICT DO UPDATE SET gateway = excluded.gateway, seen_us = excluded.seen_us WHERE excluded.seen_us > seen_us
 """
 
+_COUNT_DEVICES = "SELECT count(*) FROM device WHERE school = ? AND gateway = ?"
+_FORGET_DEVICES = """
+DELETE FROM device WHERE (school, room, device, role) IN (SELECT school, room, device, role FROM device
+    WHERE school = ? AND gateway = ? ORDER BY seen_us DESC LIMIT -1 OFFSET ?)
+"""
 _log = logging.getLogger("lophoc.ingest.registry")
 
 
@@ -274,6 +281,9 @@ class Registry:
                 connection.execute(_SPELL, words)
                 connection.execute(_FORGET, {**words, "most": _SPELLS})
         connection.executemany(_DEVICE, sorted(devices))
+        for sender, one in news.items():
+            if one.devices and connection.execute(_COUNT_DEVICES, _pair(sender)).fetchone()[0] > DEVICES:
+                connection.execute(_FORGET_DEVICES, (*_pair(sender), DEVICES))
 
     def gateways(self, school: str | None = None) -> list[Gateway]:
         """In order of school and name. Raises RegistryUnavailable."""
