@@ -338,7 +338,8 @@ async def _run(city: City, seconds: float, drain_s: float, warm_up_s: float) -> 
 @click.option("--seed", default=1, show_default=True, help="The same seed gives the same values.")
 def command(
     url: str, schools: int, rooms: int, metrics: int, period_s: float | None, points_per_s: float | None,
-    seconds: float, points: int, window: int, back_days: float, warm_up_s: float, drain_s: float, answer_s: float, connections: int, seed: int,
+    seconds: float, points: int, window: int, back_days: float, warm_up_s: float, drain_s: float, answer_s: float,
+    connections: int, seed: int,
 ) -> None:  # fmt: skip
     """A city of gateways that sends real telemetry batches; the last line is a report as JSON.
 
