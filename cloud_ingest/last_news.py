@@ -4,6 +4,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 from weakref import WeakKeyDictionary
 
 from classroom_profiles.series import Run, Series
@@ -16,6 +17,7 @@ ROOMS = 100_000
 
 _SAME = 30_000
 
+_Cell = TypeVar("_Cell")
 Room = tuple[str, str]
 """School, room."""
 
@@ -26,8 +28,12 @@ class _Part:
 
     room: str
     names: Names
-    places: Sequence[int]
+    places: Sequence[int] | None
+    """None if it is the only one."""
     simulated: Sequence[bool]
+
+    def chosen(self, column: list[_Cell]) -> Sequence[_Cell]:
+        return column if self.places is None else [column[place] for place in self.places]
 
 
 class LastNews:
@@ -35,8 +41,8 @@ class LastNews:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._whole: dict[tuple[str, Layout], Portion] = {}
-        """Of each layout the newest batch that has all of its series: the ones before need not be looked at."""
+        self._whole: dict[tuple[str, Layout], list[tuple[str, Heard]]] = {}
+        """Of each layout, by room, the newest batch that has all of its series: the ones before need no look."""
         self._runs: dict[Room, dict[tuple[Name, bool], Run]] = {}
         """The newest of all other batches."""
         self._held: dict[Room, Heard] = {}
@@ -48,19 +54,29 @@ class LastNews:
         runs = portion.runs
         if not runs:
             return
+        if portion.layout is not None:
+            self._add_whole((portion.school, portion.layout), runs)
+            return
         with self._lock:
-            if portion.layout is not None:
-                of = portion.school, portion.layout
-                before = self._whole.get(of)
-                if before is None or before.runs[0].times_us[-1] <= runs[0].times_us[-1]:
-                    self._whole[of] = portion
-                return
             for run in runs:
                 newest = self._runs.setdefault((portion.school, run.series.room), {})
                 entry = _name(run.series), run.simulated
                 earlier = newest.get(entry)
                 if earlier is None or earlier.times_us[-1] <= run.times_us[-1]:
                     newest[entry] = run
+
+    def _add_whole(self, of: tuple[str, Layout], runs: Sequence[Run]) -> None:
+        """It is packed now, while it is near: a second later, much has come between."""
+        times_us = [run.times_us[-1] for run in runs]
+        values = [run.values[-1] for run in runs]
+        heard = [
+            (part.room, Heard.of(part.names, part.chosen(times_us), part.chosen(values), part.simulated))
+            for part in self._parts(of[1])
+        ]
+        with self._lock:
+            before = self._whole.get(of)
+            if before is None or before[0][1].newest_us <= heard[0][1].newest_us:
+                self._whole[of] = heard
 
     def add_stored(self, school: str, stored: Sequence[Stored]) -> None:
         """What a store says of a school."""
@@ -70,7 +86,7 @@ class LastNews:
         for room, some in by_room.items():
             names = tuple((one.measurement.value, one.device, one.role, one.metric) for one in some)
             times_us = [one.time_us for one in some]
-            heard = Heard(names, times_us, [one.value for one in some], [one.simulated for one in some])
+            heard = Heard.of(names, times_us, [one.value for one in some], [one.simulated for one in some])
             self.hold({(school, room): [heard]})
 
     def hold(self, news: Mapping[Room, Sequence[Heard]]) -> None:
@@ -93,13 +109,14 @@ class LastNews:
         news: dict[Room, list[Heard]] = defaultdict(list)
         for of, heard in held.items():
             news[of].append(heard)
-        for (school, layout), portion in whole.items():
-            for part in self._parts(layout):
-                some = [portion.runs[place] for place in part.places]
-                news[school, part.room].append(_heard(part.names, some, part.simulated))
+        for (school, _), by_room in whole.items():
+            for room, heard in by_room:
+                news[school, room].append(heard)
         for of, newest in runs.items():
             names = tuple([name for name, _ in newest])
-            news[of].append(_heard(names, [*newest.values()], [simulated for _, simulated in newest]))
+            times_us = [run.times_us[-1] for run in newest.values()]
+            values = [run.values[-1] for run in newest.values()]
+            news[of].append(Heard.of(names, times_us, values, [simulated for _, simulated in newest]))
         return news
 
     def _parts(self, layout: Layout) -> list[_Part]:
@@ -117,13 +134,8 @@ class LastNews:
             self._same.clear()
         made = tuple([_name(layout.series[place]) for place in places]), tuple([layout.simulated[p] for p in places])
         names, simulated = self._same.setdefault(made, made)
-        in_order = range(places[0], places[0] + len(places))
-        return _Part(room, names, in_order if places == [*in_order] else tuple(places), simulated)
+        return _Part(room, names, None if len(places) == len(layout.series) else tuple(places), simulated)
 
 
 def _name(series: Series) -> Name:
     return series.measurement._value_, series.device, series.role, series.metric
-
-
-def _heard(names: Names, runs: Sequence[Run], simulated: Sequence[bool]) -> Heard:
-    return Heard(names, [run.times_us[-1] for run in runs], [run.values[-1] for run in runs], simulated)

@@ -6,6 +6,7 @@ So a value takes about a dozen bytes and a room one write, whatever of it change
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
@@ -45,12 +46,20 @@ class Last(msgspec.Struct, frozen=True, gc=False):
 
 
 class Heard(NamedTuple):
-    """What came in of some series of one room: columns as long as `names`."""
+    """What came in of some series of one room, packed as in a row in which all of it is new."""
 
     names: Names
-    times_us: Sequence[int]
-    values: Sequence[Value]
-    simulated: Sequence[bool]
+    oldest_us: int
+    newest_us: int
+    columns: bytes
+
+    @classmethod
+    def of(cls, names: Names, times_us: Sequence[int], values: Sequence[Value], simulated: Sequence[bool]) -> "Heard":
+        """Columns as long as `names`, of which there is at least one."""
+        newest_us = max(times_us)
+        ago_us = [newest_us - time_us for time_us in times_us]
+        packed = _encoder.encode((ago_us, values, simulated, _zeros(len(ago_us))))
+        return cls(names, newest_us - max(ago_us), newest_us, packed)
 
 
 class _Packed(msgspec.Struct, array_like=True, gc=False):
@@ -106,12 +115,13 @@ class RoomLasts:
     def take(self, heard: Heard, revision: int) -> bool:
         """Keep what is newer than what is there; true if anything was. Of two at one time the one that comes last."""
         places: Sequence[int] = range(len(self.names)) if heard.names == self.names else self._places(heard.names)
+        columns, newest_us = _decoder.decode(heard.columns), heard.newest_us
         times_us, values, simulated, revisions = self.times_us, self.values, self.simulated, self.revisions
         changed = False
-        for place, time_us, value, is_simulated in zip(
-            places, heard.times_us, heard.values, heard.simulated, strict=True
+        for place, ago_us, value, is_simulated in zip(
+            places, columns.ago_us, columns.values, columns.simulated, strict=True
         ):
-            before_us = times_us[place]
+            time_us, before_us = newest_us - ago_us, times_us[place]
             if time_us > before_us or (time_us == before_us and value != values[place]):
                 times_us[place] = time_us
                 values[place] = value
@@ -143,14 +153,6 @@ class RoomLasts:
             setattr(self, column, [getattr(self, column)[place] for place in newest])
 
 
-def pack(heard: Heard, revision: int) -> tuple[int, int, bytes]:
-    """As `RoomLasts.packed`, if all of it is new."""
-    times_us = heard.times_us
-    newest_us = max(times_us)
-    ago_us = [newest_us - time_us for time_us in times_us]
-    return newest_us, revision, _encoder.encode((ago_us, heard.values, heard.simulated, [0] * len(times_us)))
-
-
 def pack_names(names: Names) -> bytes:
     return _encoder.encode(names)
 
@@ -166,4 +168,9 @@ def joined(older: Heard, newer: Heard) -> Heard:
     for heard in (older, newer):
         lasts.take(heard, 0)
     lasts.bound()
-    return Heard(lasts.names, lasts.times_us, lasts.values, lasts.simulated)
+    return Heard.of(lasts.names, lasts.times_us, lasts.values, lasts.simulated)
+
+
+@lru_cache(maxsize=256)
+def _zeros(number: int) -> tuple[int, ...]:
+    return (0,) * number

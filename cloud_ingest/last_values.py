@@ -26,7 +26,7 @@ from classroom_profiles.topics import Address
 from cloud_ingest.last_file import LastFile, LastValuesUnavailable
 from cloud_ingest.last_names import LastNames
 from cloud_ingest.last_news import LastNews, Room
-from cloud_ingest.last_rows import Heard, Last, RoomLasts, pack
+from cloud_ingest.last_rows import Heard, Last, RoomLasts
 from cloud_ingest.store import Portion, Stored, wall_us
 
 __all__ = ["Last", "LastValues", "LastValuesUnavailable"]
@@ -181,7 +181,7 @@ class LastValues:
         for (school, room), some in news:
             row = connection.execute(_FIND, (school, room)).fetchone()
             if row is not None and len(some) == 1 and self._is_all_new(some[0], *row[1:3]):
-                changed.append((row[1], *pack(some[0], revision), row[0]))
+                changed.append((row[1], some[0].newest_us, revision, some[0].columns, row[0]))
                 continue
             lasts = RoomLasts() if row is None else RoomLasts.unpacked(self._names.of(connection, row[1])[0], *row[2:])
             if not sum([lasts.take(heard, revision) for heard in some]):
@@ -204,7 +204,7 @@ class LastValues:
 
     def _is_all_new(self, heard: Heard, number: int, newest_us: int) -> bool:
         """The usual case: everything that the room has was measured again."""
-        return self._names.known(heard.names) == number and min(heard.times_us) > newest_us
+        return self._names.known(heard.names) == number and heard.oldest_us > newest_us
 
     def _read(
         self, revision: int, school: str | None, room: str | None, metric: str | None, since_us: int
