@@ -1,4 +1,4 @@
-"""InfluxDB 2.x and 3.x, and whatever else takes `/api/v2/write`, by influxdb-client's async WriteApi; read by InfluxQL."""
+"""InfluxDB 2.x, 3.x, and what else takes `/api/v2/write`, by influxdb-client's async WriteApi; read by InfluxQL."""
 
 import os
 from collections.abc import Callable, Iterator
