@@ -1,6 +1,6 @@
 """InfluxDB's `/query` over plain HTTP, the same in every version, and what its answers mean for the next step."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -9,7 +9,7 @@ import msgspec
 
 from classroom_profiles.telemetry import Series
 from cloud_ingest import influxql
-from cloud_ingest.store import Sample, SchoolTotals, Stored, StoreUnavailable
+from cloud_ingest.store import Sample, Stored, StoreUnavailable
 from cloud_ingest.windows import Span, Window
 
 _Answer = TypeVar("_Answer")
@@ -71,9 +71,17 @@ class InfluxQueries:
     def windows_of_all(self, school: str, span: Span, window_us: int) -> list[tuple[Series, list[Window]]]:
         return self._with_sums(partial(influxql.windows_of_all, school, span, window_us), influxql.windows_of_all_of)
 
-    def by_school(self, metric: str, span: Span) -> list[SchoolTotals]:
-        """Without any mean if one school's sum is more than a float can hold."""
-        return self._with_sums(partial(influxql.by_school, metric, span), influxql.by_school_of)
+    def school_sums(self, metric: str, span: Span, schools: Sequence[str] = ()) -> dict[str, influxql.SchoolSum]:
+        """Of all schools, or of those named. All sums are infinite if one is more than a float can hold."""
+        return self._with_sums(partial(influxql.school_sums, metric, span, schools), influxql.school_sums_of)
+
+    def school_lasts(self, metric: str, span: Span, schools: Sequence[str] = ()) -> dict[str, int]:
+        """When the last point came of each school, or of those named."""
+        return self.ask(influxql.school_lasts(metric, span, schools), influxql.starts_of)
+
+    def schools_of(self, metric: str) -> list[str]:
+        """Those that have points of a metric, of whatever time."""
+        return self.ask(influxql.schools_of(metric), influxql.school_names_of)
 
     def _with_sums(self, question: Callable[..., str], read: Callable[[object], _Answer]) -> _Answer:
         try:

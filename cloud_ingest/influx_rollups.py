@@ -9,7 +9,7 @@ Workers on several machines need clocks that agree within ten seconds.
 
 import logging
 import threading
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import islice, takewhile
@@ -17,14 +17,12 @@ from math import inf, isfinite
 from typing import Any
 
 from classroom_profiles.telemetry import Series
+from cloud_ingest import influx_totals
 from cloud_ingest.influx_http import InfluxQueries, NoSum, NotThere
-from cloud_ingest.influxql import NoAnswer, checked, error_of, of_series, rows, value_of
+from cloud_ingest.influxql import LEVELS, NoAnswer, checked, error_of, of_series, rows, value_of
 from cloud_ingest.line_protocol import body, checked_tag, number, prefix, quoted
-from cloud_ingest.store import Portion
+from cloud_ingest.store import Portion, SchoolTotals
 from cloud_ingest.windows import DAY_US, FIVE_MINUTES_US, HOUR_US, MINUTE_US, Span, Window, regrouped
-
-LEVELS = ((HOUR_US, "1h"), (FIVE_MINUTES_US, "5m"))
-"""Length of a window, and what is added to the measurement's name."""
 
 _AGAIN_US = 10_000_000
 _ENDED_US = 2 * MINUTE_US
@@ -97,6 +95,19 @@ class InfluxRollups:
         found += [(piece, self._raw.windows(school, series, piece, level[0])) for piece in pieces]
         found.sort(key=lambda part: part[0].since_us)
         return regrouped((window for _, windows in found for window in windows), window_us)
+
+    def by_school(self, metric: str, span: Span) -> list[SchoolTotals]:
+        """`span` is in whole five minutes. Raises StoreUnavailable."""
+
+        def between(done: set[int]) -> tuple[list[Span], list[Span]]:
+            pieces = _pieces(done, span)
+            return pieces, _between(pieces, span)
+
+        try:
+            done = self._done_of_all(span)
+            return influx_totals.by_school(self._raw, self._rolled, done, metric, between)
+        except NotThere:
+            return influx_totals.totals(self._raw.school_sums(metric, span))
 
     def tend(self, now_us: int) -> bool:
         """Roll up some hours in a row of one school; False if none is due now. Raises StoreUnavailable."""
@@ -177,6 +188,11 @@ class InfluxRollups:
         """The hours whose windows hold all of their points."""
         due, done = self._marks(school, span.widened(HOUR_US))
         return {hour for hour, at_us in done.items() if at_us > due.get(hour, -1)}
+
+    def _done_of_all(self, span: Span) -> dict[str, set[int]]:
+        """As `_done`, of each school that has such hours."""
+        question = f"SELECT at FROM rollup_due, rollup_done WHERE {_within(span.widened(HOUR_US))} GROUP BY school"
+        return self._rolled.ask(question, _done_of)
 
     def _done_among(self, school: str, hours: list[int]) -> bool:
         """True if another worker has done all of them."""
@@ -280,6 +296,21 @@ def _marks_of(answer: object) -> tuple[dict[int, int], dict[int, int]]:
     for name, _, row in rows(answer):
         found[name][int(row["time"]) // HOUR_US] = int(row["at"])
     return found["rollup_due"], found["rollup_done"]
+
+
+@checked
+def _done_of(answer: object) -> dict[str, set[int]]:
+    marks: dict[str, dict[tuple[str, int], int]] = defaultdict(dict)
+    for name, tags, row in rows(answer):
+        marks[str(tags["school"])][name, int(row["time"]) // HOUR_US] = int(row["at"])
+    return {
+        school: {
+            hour
+            for (name, hour), at_us in of_one.items()
+            if name == "rollup_done" and at_us > of_one.get(("rollup_due", hour), -1)
+        }
+        for school, of_one in marks.items()
+    }
 
 
 @checked

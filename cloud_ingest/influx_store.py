@@ -59,7 +59,7 @@ class InfluxStore(ABC):
         return self._rollups.windows(school, series, asked(span, window_us), window_us)
 
     def by_school(self, metric: str, span: Span) -> list[SchoolTotals]:
-        return self._reads.by_school(metric, span.widened(FIVE_MINUTES_US))
+        return self._rollups.by_school(metric, span.widened(FIVE_MINUTES_US))
 
     def count(self, school: str, room: str | None = None, since_us: int = 0) -> int:
         return self._reads.count(school, room, since_us)

@@ -4,18 +4,20 @@ InfluxQL over plain HTTP `/query` is the one way of reading that 1.x, 2.x (with 
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import wraps
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 from classroom_profiles.capability import Value
 from classroom_profiles.telemetry import Measurement, Series
 from cloud_ingest.line_protocol import FIELDS
-from cloud_ingest.store import Sample, SchoolTotals, Stored
-from cloud_ingest.windows import Span, Window, mean
+from cloud_ingest.store import Sample, Stored
+from cloud_ingest.windows import FIVE_MINUTES_US, HOUR_US, Span, Window
 
 _Answer = TypeVar("_Answer")
 _SUM = ', sum("value") AS total'
+LEVELS = ((HOUR_US, "1h"), (FIVE_MINUTES_US, "5m"))
+"""Length of a rolled up window, and what is added to its measurement's name."""
 _OURS = ", ".join(f'"{measurement.value}"' for measurement in Measurement)
 
 
@@ -52,15 +54,39 @@ def windows_of_all(school: str, span: Span, window_us: int, *, sums: bool = True
     return _windows(f"FROM {_OURS} WHERE {bounds}", f"time({window_us:d}u), *", sums)
 
 
-def by_school(metric: str, span: Span, *, sums: bool = True) -> str:
-    of = f"FROM {_OURS} WHERE metric = {_text(metric)} AND {_within(span)}"
+def school_sums(metric: str, span: Span, schools: Sequence[str] = (), *, sums: bool = True) -> str:
+    """Of all schools, or of those named."""
+    of = _of_metric(metric, span, schools)
     totals = (
         f'SELECT count("value") AS n{_SUM if sums else ""}, count("flag") AS flags, count("text") AS texts '
         f"{of} GROUP BY school"
     )
     true = f'SELECT count("flag") AS "true" {of} AND "flag" = true GROUP BY school'
-    newest = [f'SELECT last("{field}") AS "last" {of} GROUP BY school' for field in FIELDS]
-    return "; ".join([totals, true, *newest])
+    return "; ".join([totals, true, school_lasts(metric, span, schools)])
+
+
+def school_lasts(metric: str, span: Span, schools: Sequence[str] = ()) -> str:
+    """A statement for each kind of value."""
+    of = _of_metric(metric, span, schools)
+    return "; ".join(f'SELECT last("{field}") AS "last" {of} GROUP BY school' for field in FIELDS)
+
+
+def totals_of_windows(metric: str, length_us: int, span: Span, *, sums: bool = True) -> str:
+    """As `school_sums`, of the windows of `influx_rollups`, but for when the last point came."""
+    total = ", sum(total) AS total" if sums else ""
+    return (
+        f'SELECT sum("count") AS n{total}, count(total) AS totals, count(minimum) AS minima '
+        f"{_of_windows(metric, length_us, span)} GROUP BY school"
+    )
+
+
+def windows_starts(metric: str, length_us: int, span: Span) -> str:
+    """When the last window of each school begins."""
+    return f'SELECT last("count") AS "last" {_of_windows(metric, length_us, span)} GROUP BY school'
+
+
+def schools_of(metric: str) -> str:
+    return f"SHOW TAG VALUES WITH KEY = school WHERE metric = {_text(metric)}"
 
 
 def is_there(name: str) -> str:
@@ -132,27 +158,71 @@ def windows_of_all_of(answer: object) -> list[tuple[Series, list[Window]]]:
     return [*found.items()]
 
 
+class SchoolSum(NamedTuple):
+    """What one school has of one metric."""
+
+    points: int
+    total: float | None
+    """None of texts, infinite if it is more than a float can hold."""
+    last_us: int
+
+    def plus(self, other: "SchoolSum") -> "SchoolSum":
+        numbers = [one.total for one in (self, other) if one.total is not None]
+        return SchoolSum(
+            self.points + other.points, sum(numbers) if numbers else None, max(self.last_us, other.last_us)
+        )
+
+
 @checked
-def by_school_of(answer: object) -> list[SchoolTotals]:
-    """The totals in the answer to `by_school`."""
-    counts: dict[str, int] = {}
-    sums: dict[str, float] = {}
-    seen: dict[str, int] = {}
+def school_sums_of(answer: object) -> dict[str, SchoolSum]:
+    """The answer to `school_sums` or `totals_of_windows`."""
+    found: dict[str, SchoolSum] = {}
     for _, tags, row in rows(answer):
         school = str(tags["school"])
-        counts[school] = counts.get(school, 0) + sum(int(row[name] or 0) for name in ("n", "flags", "texts"))
-        if row["n"] or row["flags"]:
-            sums[school] = sums.get(school, 0.0) + float(row.get("total", math.inf) or 0.0)
-    for _, tags, row in rows(answer, 1):
-        sums[str(tags["school"])] += int(row["true"])
-    for statement in range(2, 2 + len(FIELDS)):
+        one = SchoolSum(sum(int(row.get(name) or 0) for name in ("n", "flags", "texts")), _total(row), -1)
+        found[school] = one.plus(found[school]) if school in found else one
+    statements = len(cast("Any", answer)["results"])
+    if statements > 1:
+        for _, tags, row in rows(answer, 1):
+            school = str(tags["school"])
+            found[school] = found[school].plus(SchoolSum(0, float(int(row["true"])), -1))
+    for school, at_us in _starts(answer, range(2, statements)).items():
+        found[school] = found[school]._replace(last_us=at_us)
+    return found
+
+
+@checked
+def starts_of(answer: object) -> dict[str, int]:
+    """The times in the answer to `school_lasts` or `windows_starts`: the latest of each school."""
+    return _starts(answer, range(len(cast("Any", answer)["results"])))
+
+
+@checked
+def school_names_of(answer: object) -> list[str]:
+    """The schools in the answer to `schools_of`."""
+    if error := error_of(answer):
+        raise NoAnswer(error)
+    series = cast("Any", answer)["results"][0].get("series", [])
+    return sorted({str(value) for one in series for _, value in one["values"]})
+
+
+def _starts(answer: object, statements: range) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for statement in statements:
         for _, tags, row in rows(answer, statement):
             school = str(tags["school"])
-            seen[school] = max(seen.get(school, 0), int(row["time"]))
-    return [
-        SchoolTotals(school, counts[school], mean(sums.get(school), counts[school]), seen[school])
-        for school in sorted(counts)
-    ]
+            found[school] = max(found.get(school, -1), int(row["time"]))
+    return found
+
+
+def _total(row: Mapping[str, Any]) -> float | None:
+    if "minima" in row:  # a window's total that no line could hold is missing
+        if not row["minima"]:
+            return None
+        return float(row["total"]) if row["totals"] == row["minima"] and "total" in row else math.inf
+    if not (row["n"] or row["flags"]):
+        return None
+    return float(row.get("total", math.inf) or 0.0) if row["n"] else 0.0
 
 
 def error_of(answer: object) -> str:
@@ -233,6 +303,17 @@ def of_series(school: str, series: Series) -> str:
     """The tags of one series as a condition."""
     tags = {"school": school, "room": series.room, "device": series.device, "role": series.role}
     return " AND ".join(f"{tag} = {_text(text)}" for tag, text in (*tags.items(), ("metric", series.metric)))
+
+
+def _of_metric(metric: str, span: Span, schools: Sequence[str]) -> str:
+    named = " OR ".join(f"school = {_text(school)}" for school in schools)
+    return f"FROM {_OURS} WHERE metric = {_text(metric)} AND {_within(span)}{f' AND ({named})' if named else ''}"
+
+
+def _of_windows(metric: str, length_us: int, span: Span) -> str:
+    suffix = dict(LEVELS)[length_us]
+    measurements = ", ".join(f'"{measurement.value}_{suffix}"' for measurement in Measurement)
+    return f"FROM {measurements} WHERE metric = {_text(metric)} AND {_within(span)}"
 
 
 def _within(span: Span) -> str:

@@ -1,6 +1,7 @@
 """InfluxDB's rollups: used where they hold all points, and never believed where they may not."""
 
 import itertools
+import random
 from collections.abc import Iterator
 
 import httpx
@@ -9,7 +10,7 @@ import pytest
 from classroom_profiles.telemetry import Measurement, Run, Series
 from cloud_ingest.influx1_store import Influx1Store
 from cloud_ingest.influx2_store import Influx2Store
-from cloud_ingest.store import Portion
+from cloud_ingest.store import Portion, SchoolTotals
 from cloud_ingest.windows import DAY_US, FIVE_MINUTES_US, HOUR_US, MINUTE_US, Span
 from tests.cloud_ingest.conftest import Clock
 from tests.cloud_ingest.influx2_shim import TOKEN, influx2_shim
@@ -51,6 +52,13 @@ def tended(store: Influx1Store | Influx2Store, clock: Clock) -> None:
 
 def counts(store: Influx1Store | Influx2Store, window_us: int = HOUR_US) -> list[int]:
     return [window.count for window in store.windows("thcs", CO2, SPAN, window_us)]
+
+
+def post(influxdb: InfluxDB, database: str, line: str) -> None:
+    answer = httpx.post(
+        f"http://{influxdb.address}/write", params={"db": database, "precision": "u"}, content=line, trust_env=False
+    )
+    assert answer.status_code == 204
 
 
 def asked(influxdb: InfluxDB, database: str, question: str) -> None:
@@ -134,12 +142,36 @@ def test_quiet_hours_between_are_done_too(influxdb: InfluxDB, database: str, sto
 def test_points_that_others_wrote_are_read_although_nothing_was_marked(
     influxdb: InfluxDB, database: str, store: Influx1Store
 ) -> None:
-    line = f"reading,device=co2,metric=co2_ppm,role=air,room=a101,school=thcs value=1 {START}"
-    answer = httpx.post(
-        f"http://{influxdb.address}/write", params={"db": database, "precision": "u"}, content=line, trust_env=False
-    )
-    assert answer.status_code == 204
+    post(influxdb, database, f"reading,device=co2,metric=co2_ppm,role=air,room=a101,school=thcs value=1 {START}")
     assert counts(store) == [1]
+
+
+def test_totals_of_many_schools_are_right_whatever_of_each_is_rolled_up(
+    influxdb: InfluxDB, database: str, store: Influx1Store, clock: Clock
+) -> None:
+    chance = random.Random(7)
+    points: dict[str, set[int]] = {f"school-{number:02}": set() for number in range(20)}
+
+    def holds() -> None:
+        for span in (SPAN, Span(START + 7 * FIVE_MINUTES_US, START + 9 * HOUR_US + 2 * FIVE_MINUTES_US)):
+            found = store.by_school("co2_ppm", span)
+            inside = {of: [at for at in some if span.since_us <= at < span.until_us] for of, some in points.items()}
+            assert found == [SchoolTotals(of, len(some), 1.0, max(some)) for of, some in inside.items() if some]
+
+    for late in (False, True):
+        for school, has in points.items():
+            some = {START + chance.randrange(12 * 60) * MINUTE_US for _ in range(1 if late else chance.randrange(40))}
+            if some and (not late or chance.random() < 0.7):
+                write(store, *sorted(some), school=school)
+                has |= some
+        holds()
+        if not late:
+            tended(store, clock)
+            holds()
+    post(influxdb, database, f"reading,school=by-others,room=a,device=d,role=air,metric=co2_ppm value=1 {START}")
+    points["by-others"] = {START}
+    points = dict(sorted(points.items()))
+    holds()
 
 
 def test_a_2x_without_a_bucket_for_rollups_is_right_but_slower(
