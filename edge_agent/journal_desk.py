@@ -11,7 +11,7 @@ from typing import Any
 from classroom_profiles.telemetry import Ack, Point, Refusal
 from edge_agent.clock import Moment
 from edge_agent.intake import LOT_POINTS, Intake, Lot
-from edge_agent.journal_file import Parcel, Place
+from edge_agent.journal_places import Parcel, Place
 from edge_agent.journal_tally import Tally
 
 _COMMIT_S = 0.05
@@ -208,21 +208,25 @@ class Desk:
         for flush in done:
             _tell(flush.answer, None)
 
-    def damaged(self, places: Sequence[Place]) -> None:
-        """These rows were set aside, and the uplink is to look behind them."""
+    def damaged(self, rows: int, points: int) -> None:
+        """So many rows were set aside and points lost, and the uplink is to look again."""
         with self._wake:
-            self._tally.set_aside += len(places)
-            self._waiting -= sum(place.points for place in places)
+            self._tally.set_aside += rows
+            self._tally.damaged += points
+            self._waiting -= points
             if self._request is not None:
                 self._request.looked = False
 
-    def found(self, there: Mapping[int, int], unsaved: int, before: Tally | None) -> None:
-        """A file was opened with these rows (id to points); `before` is what earlier processes counted."""
+    def counted_before(self, tally: Tally) -> None:
+        """By earlier processes."""
+        with self._wake:
+            self._tally.add(tally)
+
+    def found(self, there: Mapping[int, int], unsaved: int) -> None:
+        """A file was opened with these rows: id to points."""
         with self._wake:
             self._waiting = sum(there.values()) + unsaved + self._intake.count
             self._waiting -= sum(there.get(parcel.id, 0) for parcel, _ in self._settled)
-            if before is not None:
-                self._tally.add(before)
 
     def retimed(self, points: int) -> None:
         with self._wake:

@@ -11,8 +11,9 @@ import logging
 import sqlite3
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from itertools import islice
+from contextlib import suppress
 from pathlib import Path
 
 from classroom_profiles.telemetry import Clock, Measurement
@@ -20,10 +21,12 @@ from edge_agent.backoff import delays
 from edge_agent.clock import Moment
 from edge_agent.damaged_journals import corrupt, put_aside, times_corrupt
 from edge_agent.intake import LOT_POINTS
+from edge_agent.journal_account import account, rescue
 from edge_agent.journal_desk import Desk, Settled
-from edge_agent.journal_file import Found, JournalFile, NotAJournal, Parcel, Place
+from edge_agent.journal_file import JournalFile, Key
 from edge_agent.journal_join import MOST_ROWS, join, small_ends
-from edge_agent.journal_rescue import Rescue, not_rescued
+from edge_agent.journal_judge import NotAJournal
+from edge_agent.journal_places import Found, Parcel, Place
 from edge_agent.journal_tally import Tally
 from edge_agent.journal_upgrade import upgrade
 from edge_agent.stamping import Row, Stamper, retimed
@@ -32,7 +35,6 @@ _CALM_POINTS = 4_000
 """Of a row while nobody wants it: fewer and larger ones take less room, and are sent faster later."""
 _LOOK_AGAIN_S = 1.0
 _RETIME_ROWS = 50
-_RESCUE_ROWS = 200
 _TAKE_POINTS = 10 * LOT_POINTS
 _DISK_WAITS_S = (0.2, 5.0)
 
@@ -65,6 +67,9 @@ class Writer:
         self._saved = Tally()
         self._done: set[str] = set()
         self._rescued = 0
+        self._gone: dict[Measurement, int] | None = None
+        self._whole = False
+        """The file was read from end to end once, and SQLite finds its way in it."""
         self._unsaved: list[Row] = []
         self._fresh: list[Place] = []
         self._fresh_since = 0.0
@@ -90,6 +95,8 @@ class Writer:
 
     def _end(self, failure: BaseException | None) -> None:
         if self._file is not None:
+            with suppress(NotAJournal, sqlite3.Error), self._file.transaction():
+                self._save(self._file, self._saved, self._gone)
             self._file.close()
         lost = self._desk.end(failure) + _points(self._unsaved)
         if lost:
@@ -163,21 +170,22 @@ class Writer:
         rows = list(enumerate(self._unsaved, self._next_id))
         fresh = self._fresh + [Place(row.measurement, row_id, row.points) for row_id, row in rows]
         seal = self._seal_is_due(fresh)
+        gone = Counter(self._gone)
         with file.transaction():
             for parcel, ack in settled:
                 place = Place(parcel.measurement, parcel.id, parcel.points)
-                if ack.unreadable:
-                    file.set_aside(place, ack.unreadable)
-                else:
-                    file.remove(place)
+                if file.set_aside(place, ack.unreadable) if ack.unreadable else file.remove(place):
+                    gone[place.measurement] += place.points
             for row_id, row in rows:
                 file.append(row_id, row)
             joined_away = join(file, fresh, LOT_POINTS if self._desk.wanted else _CALM_POINTS) if seal else set()
             dropped = file.make_room(out)
             for place in dropped:
                 tally.dropped[place.measurement] = tally.dropped.get(place.measurement, 0) + place.points
-            if settled or dropped or tally != self._saved:
-                self._save(file, tally)
+                gone[place.measurement] += place.points
+            if settled or dropped or seal or tally != self._saved:
+                self._save(file, tally, gone, durable=self._stamper.next_seq)
+        self._gone = gone
         if rows and not self._fresh:
             self._fresh_since = time.monotonic()
         self._untrusted |= {
@@ -185,11 +193,11 @@ class Writer:
         }
         self._unsaved = []
         self._next_id += len(rows)
-        gone = {place.id for place in dropped}
+        dropped_ids = {place.id for place in dropped}
         settled_ids = {parcel.id for parcel, _ in settled}
-        for row_id in gone | joined_away | settled_ids:
+        for row_id in dropped_ids | joined_away | settled_ids:
             self._untrusted.pop(row_id, None)
-        self._fresh = [] if seal else [place for place in fresh if place.id not in gone]
+        self._fresh = [] if seal else [place for place in fresh if place.id not in dropped_ids]
         if seal:
             self._sealed_to = max(place.id for place in fresh if place.id not in joined_away)
         self._saved = tally
@@ -201,10 +209,24 @@ class Writer:
             return True
         return bool(self._fresh) and self._desk.wanted and time.monotonic() >= self._fresh_since + self._seal_s
 
-    def _save(self, file: JournalFile, tally: Tally) -> None:
-        tally.last_us, tally.next_seq, tally.rescued = self._stamper.last_us, self._stamper.next_seq, self._rescued
-        tally.sure_us = self._stamper.sure_us
+    def _save(
+        self,
+        file: JournalFile,
+        tally: Tally,
+        gone: Mapping[Measurement, int] | None,
+        durable: Mapping[Measurement, int] | None = None,
+    ) -> None:
+        """`durable`: the next numbers behind the rows in the file; by itself those behind what it does not have yet."""
+        tally.last_us, tally.sure_us, tally.rescued = self._stamper.last_us, self._stamper.sure_us, self._rescued
+        tally.next_seq = dict(durable) if durable is not None else self._durable_seq()
+        tally.gone = None if gone is None else dict(gone)
         file.save(tally)
+
+    def _durable_seq(self) -> dict[Measurement, int]:
+        found = self._stamper.next_seq
+        for row in self._unsaved:
+            found[row.measurement] = min(found[row.measurement], row.last_seq + 1 - row.points)
+        return found
 
     def _hand_out(self) -> None:
         """Answer the uplink, if there is something for it."""
@@ -216,7 +238,10 @@ class Writer:
             return  # some of it waits for the time
         parcels: list[Parcel] = []
         while last > request.after:
-            parcels, damaged = file.between(request.after, last, request.most)
+            parcels, damaged, changed = file.between(request.after, last, request.most)
+            if changed:
+                self._look_through_again(changed)
+                return
             if not damaged:
                 break
             self._set_aside(file, damaged)
@@ -262,7 +287,7 @@ class Writer:
             self._stamper.put_right(max((one.last_us for one in right), default=-1))
             tally = self._desk.counts()
             tally.retimed += _points(right)
-            self._save(file, tally)
+            self._save(file, tally, self._gone)
         self._desk.retimed(_points(right))
         for place in some:
             del self._untrusted[place.id]
@@ -283,41 +308,68 @@ class Writer:
             self.oldest_us = self._file.oldest_us()
 
     def _set_aside(self, file: JournalFile, damaged: Sequence[Place]) -> None:
+        """Rows of which all is known but what was in them."""
+        gone, lost = Counter(self._gone), sum(place.points for place in damaged)
         tally = self._desk.counts()
         tally.set_aside += len(damaged)
+        tally.damaged += lost
         with file.transaction():
             for place in damaged:
                 file.set_aside(place, "its bytes have changed on the disk")
-            self._save(file, tally)
-        self._desk.damaged(damaged)
-        _log.error("%d batches of the journal have changed on the disk and are set aside", len(damaged))
+                gone[place.measurement] += place.points
+            self._save(file, tally, gone)
+        self._gone = gone
+        self._desk.damaged(len(damaged), lost)
+        _log.error("%d points of the journal have changed on the disk and are set aside", lost)
+
+    def _look_through_again(self, changed: Sequence[Key]) -> None:
+        """Columns have changed under us: what they were is found out as at the start."""
+        _log.error("%d rows of the journal have changed on the disk", len(changed))
+        self._close()
+        self._opened()
+        self._desk.damaged(0, 0)
 
     def _opened(self) -> JournalFile:
         """The file, and what it holds taken into account."""
         self.corrupt = times_corrupt(self._path)
         file = JournalFile.open(self._path, self._max_bytes)
         try:
+            if not self._whole:
+                file.check()
+            self._whole = True
             self._upgrade(file)
             self._rescue(file)
-            with file.transaction():
-                join(file, small_ends(file.found(), self._sealed_to), LOT_POINTS)
-                file.forget_layouts()
-            tally, next_seq, found = file.tally(), file.next_seq(), file.found()
-            self._go_on(tally, next_seq, found)
+            found = self._account(file)
         except BaseException:
             file.close()
             raise
-        # If the last commit failed and came through all the same, its rows are there.
-        self._unsaved = [row for row in self._unsaved if row.last_seq >= next_seq.get(row.measurement, 0)]
         there = {each.place.id: each.place.points for each in found}
-        self._desk.found(there, _points(self._unsaved), None if self._counted else tally)
-        self._counted = True
+        self._desk.found(there, _points(self._unsaved))
         self._fresh = []
         if found:
             self._sealed_to = max(self._sealed_to, found[-1].place.id)
             self._next_id = max(self._next_id, found[-1].place.id + 1)
         self._file = file
         return file
+
+    def _account(self, file: JournalFile) -> Sequence[Found]:
+        """Go on where it stopped, with what is there; what is missing is counted."""
+        got = account(file)
+        if got.lost or got.set_aside:
+            _log.error("the disk has lost %d points of the journal", got.lost)
+        # If the last commit failed and came through all the same, its rows are there.
+        self._unsaved = [row for row in self._unsaved if row.last_seq >= got.next_seq.get(row.measurement, 0)]
+        if not self._counted:
+            self._desk.counted_before(got.tally)
+        self._counted = True
+        self._go_on(got.tally, got.next_seq, got.found)
+        self._gone = {each: number - got.there[each] for each, number in self._durable_seq().items()}
+        self._desk.damaged(got.set_aside, got.lost)
+        with file.transaction():
+            joined_away = join(file, small_ends(got.found, self._sealed_to), LOT_POINTS)
+            file.layouts.remove_unused()
+            self._save(file, self._desk.counts(), self._gone)
+        return file.look_through()[0] if joined_away else got.found
 
     def _go_on(self, tally: Tally, next_seq: Mapping[Measurement, int], found: Sequence[Found]) -> None:
         """Numbers and times go on where they stopped."""
@@ -329,7 +381,7 @@ class Writer:
         self._stamper.go_on_after(tally.last_us, tally.next_seq)
 
     def _upgrade(self, file: JournalFile) -> None:
-        if not file.has_old_rows():
+        if not file.old_tables():
             return
         moved, bad = upgrade(file)
         if bad:
@@ -344,29 +396,19 @@ class Writer:
         self._rescued = file.tally().rescued
         if self._rescued >= self.corrupt:
             return
-        damaged = not_rescued(self._path, self._rescued, self.corrupt)
-        there = file.digests() | self._done
-        copied = 0
-        for path in damaged:
-            with Rescue(path) as rescue:
-                rows = (row for row in rescue.rows() if row.digest not in there)
-                while some := list(islice(rows, _RESCUE_ROWS)):
-                    with file.transaction():
-                        for row_id, row in enumerate(some, self._next_id):
-                            file.append(row_id, row)
-                            file.hand_out([Place(row.measurement, row_id, row.points)])  # perhaps it was
-                    self._next_id += len(some)
-                    copied += _points(some)
-                tally = rescue.tally()
+        got = rescue(file, self._path, self._rescued, self.corrupt, self._done, self._next_id)
+        self._next_id = got.next_id
+        for tally in got.tallies:
             self._stamper.go_on_after(tally.last_us, tally.next_seq)
             if not self._counted:
-                self._desk.found({}, 0, tally)
+                self._desk.counted_before(tally)
         self._counted = True
         self._rescued = self.corrupt
         self._done = set()
+        self._desk.damaged(0, got.lost)
         with file.transaction():
-            self._save(file, self._desk.counts())
-        _log.warning("%d points could be read in what was damaged, and are kept", copied)
+            self._save(file, self._desk.counts(), None)
+        _log.warning("%d points could be read in what was damaged, and are kept; %d are lost", got.copied, got.lost)
 
     def _begin_anew(self, wrong: NotAJournal) -> None:
         """What is in memory is kept; of what was in the file, whatever can be read."""
@@ -376,6 +418,8 @@ class Writer:
         aside = corrupt(self._path, self.corrupt)
         _log.error("the journal is damaged (%s): it is put aside as %s, a new one is begun", wrong, aside.name)
         self._saved = Tally()
+        self._gone = None
+        self._whole = False
         self._done |= self._desk.begin_anew()
 
     def _lose_disk(self, wrong: Exception) -> None:

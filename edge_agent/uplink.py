@@ -31,7 +31,7 @@ from classroom_profiles.telemetry import Ack, Unreadable, decode_ack, digest, wi
 from classroom_profiles.topics import Address
 from edge_agent.backoff import delays
 from edge_agent.journal import Journal
-from edge_agent.journal_file import Parcel
+from edge_agent.journal_places import Parcel
 from edge_agent.known_layouts import KnownLayouts
 from edge_agent.uplink_feed import Feed
 from firmware_bridge.transports.mqtt import Broker, WrongBroker

@@ -38,10 +38,10 @@ async def _goes_on(journal: Journal) -> list[Parcel]:
 @pytest.mark.parametrize(
     ("damage", "kept"),
     [
-        ("UPDATE entry SET clock = CAST(x'7472ff7374' AS TEXT) WHERE id = 1", 1400),
-        ("UPDATE entry SET digest = CAST(x'31ff' AS TEXT) WHERE id = 1", 1400),
+        ("UPDATE entry SET clock = CAST(x'7472ff7374' AS TEXT) WHERE id = 1", 2100),
+        ("UPDATE entry SET digest = CAST(x'31ff' AS TEXT) WHERE id = 1", 2100),
         ("UPDATE entry SET payload = 'text' WHERE id = 1", 1400),
-        ("UPDATE entry SET measurement = CAST(x'ff65' AS TEXT) WHERE id = 1", 1400),
+        ("UPDATE entry SET measurement = CAST(x'ff65' AS TEXT) WHERE id = 1", 2100),
         ("UPDATE entry SET last_us = 9000000000000000000 WHERE id = 1", 2100),
         ("UPDATE entry SET last_us = 'soon' WHERE id = 1", 2100),
         ("UPDATE entry SET points = -5 WHERE id = 1", 2100),
@@ -62,14 +62,15 @@ async def test_a_column_of_another_kind_costs_its_row_at_most(tmp_path: Path, da
         assert journal.dropped[Measurement.READING] == 0
         assert journal.refused == {}
         assert sum(parcel.points for parcel in sent) == kept + 3
+        assert journal.damaged == 2100 - kept
 
 
-@pytest.mark.parametrize("at", [b"NOT NULL", b"CREATE TABLE aside", b"TABLE entry"])
-async def test_a_schema_that_is_no_text_any_more_is_put_aside(tmp_path: Path, at: bytes) -> None:
+@pytest.mark.parametrize("name", [b"entry", b"aside", b"tally"])
+async def test_a_file_in_which_a_table_has_no_name_any_more_is_put_aside(tmp_path: Path, name: bytes) -> None:
     path = tmp_path / "journal.sqlite"
     await _made(path)
     content = read(path)
-    write(path, content.replace(at, at[:-1] + b"\xff"))
+    write(path, content.replace(name, b"\xff" * len(name)))
     async with opened(path) as journal:
         await _goes_on(journal)
         assert journal.corrupt == 1
