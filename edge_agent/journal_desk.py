@@ -105,7 +105,7 @@ class Desk:
             if parcel.id in self._out:
                 self._waiting -= parcel.points
             self._tally.stored += ack.stored
-            _add(self._tally.refused, ack.refused)
+            self._tally.refuse(ack.refused)
             if ack.unreadable:
                 self._tally.set_aside += 1
             if len(self._settled) in (1, _SETTLE_PARCELS):
@@ -183,7 +183,7 @@ class Desk:
     def refused(self, refused: Mapping[Refusal, int]) -> None:
         with self._wake:
             self._waiting -= sum(refused.values())
-            _add(self._tally.refused, {why.value: number for why, number in refused.items()})
+            self._tally.refuse({why.value: number for why, number in refused.items()})
 
     def take_settled(self) -> tuple[list[Settled], frozenset[int], Tally]:
         """With the rows that are out, and the counts, of the same moment."""
@@ -217,16 +217,17 @@ class Desk:
             if self._request is not None:
                 self._request.looked = False
 
-    def counted_before(self, tally: Tally) -> None:
-        """By earlier processes."""
-        with self._wake:
-            self._tally.add(tally)
-
-    def found(self, there: Mapping[int, int], unsaved: int) -> None:
-        """A file was opened with these rows: id to points."""
+    def opened(self, there: Mapping[int, int], unsaved: int, before: Tally | None, set_aside: int, lost: int) -> None:
+        """A file was opened that has these rows: id to points. `before` is what earlier processes counted."""
         with self._wake:
             self._waiting = sum(there.values()) + unsaved + self._intake.count
             self._waiting -= sum(there.get(parcel.id, 0) for parcel, _ in self._settled)
+            if before is not None:
+                self._tally.add(before)
+            self._tally.set_aside += set_aside
+            self._tally.damaged += lost
+            if self._request is not None:
+                self._request.looked = False
 
     def retimed(self, points: int) -> None:
         with self._wake:

@@ -9,6 +9,9 @@ from classroom_profiles.telemetry import Measurement
 
 LATEST_US = 7_258_118_400_000_000
 """2200-01-01: far enough from the wire's end to go on counting."""
+OTHER_REASON = "other"
+_MOST_REASONS = 24
+_REASON_CHARS = 32
 _CHECKSUM_BYTES = 8
 _UNCHECKED = b"{"  # what versions 1 and 2 wrote begins so, and has no checksum
 
@@ -80,6 +83,14 @@ class Tally(msgspec.Struct, kw_only=True):
             > 0
         }
 
+    def refuse(self, refused: Mapping[str, int]) -> None:
+        """Count them by reason. What the centre says there is bounded: it goes into every copy of the counts."""
+        for why, number in refused.items():
+            if why not in self.refused and (len(self.refused) >= _MOST_REASONS or len(why) > _REASON_CHARS):
+                why = OTHER_REASON
+            if number:
+                self.refused[why] = self.refused.get(why, 0) + number
+
     def copy(self) -> "Tally":
         return msgspec.structs.replace(
             self,
@@ -97,8 +108,7 @@ class Tally(msgspec.Struct, kw_only=True):
         self.retimed += other.retimed
         for measurement, number in other.dropped.items():
             self.dropped[measurement] = self.dropped.get(measurement, 0) + number
-        for why, number in other.refused.items():
-            self.refused[why] = self.refused.get(why, 0) + number
+        self.refuse(other.refused)
 
 
 def _checksum(counts: bytes) -> bytes:

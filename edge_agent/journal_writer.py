@@ -327,7 +327,6 @@ class Writer:
         _log.error("%d rows of the journal have changed on the disk", len(changed))
         self._close()
         self._opened()
-        self._desk.damaged(0, 0)
 
     def _opened(self) -> JournalFile:
         """The file, and what it holds taken into account."""
@@ -343,8 +342,6 @@ class Writer:
         except BaseException:
             file.close()
             raise
-        there = {each.place.id: each.place.points for each in found}
-        self._desk.found(there, _points(self._unsaved))
         self._fresh = []
         if found:
             self._sealed_to = max(self._sealed_to, found[-1].place.id)
@@ -359,12 +356,12 @@ class Writer:
             _log.error("the disk has lost %d points of the journal", got.lost)
         # If the last commit failed and came through all the same, its rows are there.
         self._unsaved = [row for row in self._unsaved if row.last_seq >= got.next_seq.get(row.measurement, 0)]
-        if not self._counted:
-            self._desk.counted_before(got.tally)
+        there = {each.place.id: each.place.points for each in got.found}
+        before = None if self._counted else got.tally
+        self._desk.opened(there, _points(self._unsaved), before, got.set_aside, got.lost)
         self._counted = True
         self._go_on(got.tally, got.next_seq, got.found)
         self._gone = {each: number - got.there[each] for each, number in self._durable_seq().items()}
-        self._desk.damaged(got.set_aside, got.lost)
         with file.transaction():
             joined_away = join(file, small_ends(got.found, self._sealed_to), LOT_POINTS)
             file.layouts.remove_unused()
@@ -398,16 +395,18 @@ class Writer:
             return
         got = rescue(file, self._path, self._rescued, self.corrupt, self._done, self._next_id)
         self._next_id = got.next_id
-        for tally in got.tallies:
-            self._stamper.go_on_after(tally.last_us, tally.next_seq)
-            if not self._counted:
-                self._desk.counted_before(tally)
-        self._counted = True
+        tally = self._desk.counts() if self._counted else Tally()
+        for each in got.tallies:
+            self._stamper.go_on_after(each.last_us, each.next_seq)
+            if not self._counted:  # else they are of this process
+                tally.add(each)
+        tally.damaged += got.lost
         self._rescued = self.corrupt
-        self._done = set()
-        self._desk.damaged(0, got.lost)
         with file.transaction():
-            self._save(file, self._desk.counts(), None)
+            self._save(file, tally, None)
+        self._done = set()
+        if self._counted:
+            self._desk.damaged(0, got.lost)
         _log.warning("%d points could be read in what was damaged, and are kept; %d are lost", got.copied, got.lost)
 
     def _begin_anew(self, wrong: NotAJournal) -> None:

@@ -101,6 +101,39 @@ async def test_without_an_ack_nothing_is_forgotten_and_the_same_bytes_are_sent_a
         assert (journal.backlog, journal.stored) == (0, 10)
 
 
+async def test_only_the_batch_whose_answer_is_late_is_sent_again(mosquitto: Mosquitto, journal: Journal) -> None:
+    """The others are on their way: that the centre answers again is no reason to send those twice."""
+    silent: list[bytes] = []
+
+    def not_the_first(payload: bytes) -> Ack | None:
+        if not silent:
+            silent.append(payload)
+            return None
+        return all_is_well(payload)
+
+    async with centre(mosquitto.url, not_the_first) as peer, running(mosquitto.url, journal, 0.5) as (_, changes):
+        for number in range(3 * WINDOW):
+            journal.write(some(1000, first=number * 1000))
+        await changes.until(lambda: journal.stored == 3 * WINDOW * 1000)
+        again = [payload for payload in set(peer.came) if peer.came.count(payload) > 1]
+        assert again == silent
+
+
+async def test_an_answer_that_is_far_too_large_is_none(
+    mosquitto: Mosquitto, journal: Journal, caplog: pytest.LogCaptureFixture
+) -> None:
+    def large(payload: bytes) -> Ack | None:
+        return Ack(digest(payload), 10, {f"made-up-{number}": 0 for number in range(10_000)})
+
+    async with centre(mosquitto.url, large) as peer, running(mosquitto.url, journal, 0.2) as (_, changes):
+        journal.write(some(10))
+        await peer.until(lambda: len(peer.came) >= 2)
+        assert (journal.backlog, journal.refused) == (10, {})
+        peer.answer = all_is_well
+        await changes.until(lambda: journal.backlog == 0)
+    assert "too large to be one" in caplog.text
+
+
 async def test_no_more_than_a_window_is_on_its_way(mosquitto: Mosquitto, journal: Journal) -> None:
     async with centre(mosquitto.url, silence) as peer, running(mosquitto.url, journal, 0.1) as (_, changes):
         for number in range(3 * WINDOW):
