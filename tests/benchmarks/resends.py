@@ -35,7 +35,7 @@ _SERIES = [Series(Measurement.READING, "a101", "air", "sensor", f"m{number}") fo
 
 async def hear(client: aiomqtt.Client, came: Counter[bytes]) -> None:
     async for message in client.messages:
-        payload = bytes(message.payload)  # type: ignore[arg-type]
+        payload = bytes(message.payload)
         with suppress(Unreadable):
             payload, _ = without_layout(payload)
         came[payload] += 1
