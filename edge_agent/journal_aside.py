@@ -3,6 +3,7 @@
 import sqlite3
 
 _MOST = 64
+_WHY_CHARS = 200
 
 
 class Aside:
@@ -14,7 +15,7 @@ class Aside:
 
     def keep(self, why: str, payload: bytes) -> None:
         """The oldest make room."""
-        self._connection.execute("INSERT INTO aside (why, payload) VALUES (?, ?)", (why, payload))
+        self._connection.execute("INSERT INTO aside (why, payload) VALUES (?, ?)", (why[:_WHY_CHARS], payload))
         kept = self._connection.execute("SELECT id, length(payload) FROM aside ORDER BY id DESC").fetchall()
         size = 0
         for number, (row_id, length) in enumerate(kept):

@@ -10,6 +10,7 @@ from typing import Any
 from classroom_profiles.telemetry import Layout, Measurement
 from edge_agent.damaged_journals import corrupt
 from edge_agent.journal_layouts import read_layout
+from edge_agent.journal_log import mend
 from edge_agent.journal_tally import Tally
 from edge_agent.journal_upgrade import row_of_1
 from edge_agent.stamping import Row
@@ -33,6 +34,8 @@ class Rescue:
     """Reads a file that nobody else uses; never raises for what it finds in it."""
 
     def __init__(self, path: Path) -> None:
+        with contextlib.suppress(OSError):
+            mend(path.with_name(f"{path.name}-wal"))
         self._connection = sqlite3.connect(path, timeout=0.0, isolation_level=None)
         self._made: dict[bytes, Layout] = {}
         self._out_of_order = 0

@@ -16,10 +16,13 @@ import os
 import sqlite3
 from pathlib import Path
 
+from edge_agent.damaged_journals import log_waits, put_log_aside
 from edge_agent.journal_header import PAGE_BYTES, mended
 from edge_agent.journal_judge import NotAJournal, judged
+from edge_agent.journal_log import damaged
 
 VERSION = 3
+_LOG_CHANGED = "its log has changed on the disk"
 _WAL_PAGES = 1_000
 _ENTRY = """
 CREATE TABLE entry (
@@ -55,6 +58,7 @@ def connected(path: Path) -> sqlite3.Connection:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     _keep_private(path)
+    _look_at_log(path)
     try:
         connection = _opened(path)
     except (NotAJournal, sqlite3.OperationalError) as wrong:
@@ -86,7 +90,31 @@ def _keep_private(path: Path) -> None:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     except FileExistsError:
         with contextlib.suppress(PermissionError):  # another user's, who has let us use it
-            path.chmod(0o600)
+            if path.is_file():
+                path.chmod(0o600)
+
+
+def _look_at_log(path: Path) -> None:
+    """Raises NotAJournal if something that was durable lies behind a damaged frame of the log: SQLite would drop it.
+
+    The log has its name among the damaged journals then, since SQLite removes it under its own.
+    """
+    if not path.with_name(f"{path.name}-wal").exists():
+        if log_waits(path):  # the power went before the rest could be put aside
+            raise NotAJournal(_LOG_CHANGED)
+        return
+    with contextlib.closing(sqlite3.connect(path, timeout=0.0, isolation_level=None)) as connection:
+        try:  # nobody else shall be using it while it is looked at
+            connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+            connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        except sqlite3.OperationalError as wrong:
+            if getattr(wrong, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
+                raise
+        except sqlite3.DatabaseError:
+            pass  # it is damaged, too
+        if damaged(path.with_name(f"{path.name}-wal")):
+            put_log_aside(path)
+            raise NotAJournal(_LOG_CHANGED)
 
 
 def _opened(path: Path) -> sqlite3.Connection:

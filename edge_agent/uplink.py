@@ -233,7 +233,7 @@ class Uplink:
         if ack.slow_s:
             slow_s = min(ack.slow_s, _LONGEST_SLOW_S)
             self._quiet_until = max(self._quiet_until, asyncio.get_running_loop().time() + slow_s)
-        named = [sent for sent in self._lanes if ack.batch in (sent.parcel.digest, sent.whole)]
+        named = [sent for sent in self._lanes if ack.batch and ack.batch in (sent.parcel.digest, sent.whole)]
         if not named:
             return  # a second answer, or one to an earlier process: what it names is gone, or is sent again
         if not ack.settles:

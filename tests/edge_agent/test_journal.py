@@ -300,7 +300,8 @@ async def test_a_damaged_file_is_put_aside_and_a_new_one_begun(path: Path, damag
     async with opened(path) as journal:
         journal.write(last)
         found = held(await everything(journal))
-        assert found[-5:] == last
+        # Perhaps later than they were: if its counts can be read, time goes on from there.
+        assert [(point.series, point.value) for point in found[-5:]] == [(point.series, point.value) for point in last]
         assert journal.backlog == len(found) == len(set(found))
         assert set(found[:-5]) <= set(some(10_000))
         assert journal.corrupt == 1

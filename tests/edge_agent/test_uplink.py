@@ -161,6 +161,7 @@ async def test_answers_that_are_none_are_ignored(
             b'{"batch": "%s", "stored": 9}' % name.encode(),  # one point is not accounted for
             b'{"batch": "%s", "stored": 10, "refused": {"tag": 1}}' % name.encode(),
             b'{"batch": "0123456789abcdef", "stored": 10}',  # of no batch that we know
+            b'{"batch": "", "stored": 10}',
         ):
             await peer.say(ADDRESS, answer)
         await peer.until(lambda: len(peer.came) >= 3)
@@ -174,6 +175,21 @@ async def test_answers_that_are_none_are_ignored(
         assert (journal.stored, journal.refused) == (13, {"store": 2})
     warnings = [record.getMessage() for record in caplog.records if "answer from the centre" in record.getMessage()]
     assert len(warnings) == 2  # one of each kind, however many come
+
+
+async def test_an_answer_that_names_no_batch_settles_none(mosquitto: Mosquitto, journal: Journal) -> None:
+    """Also where the layout is known, so that no batch has a second name."""
+    async with centre(mosquitto.url) as peer, running(mosquitto.url, journal) as (_, changes):
+        journal.write(some(10))
+        await changes.until(lambda: journal.stored == 10)
+        peer.answer = silence
+        for first in (10, 20):
+            journal.write(some(10, first=first))
+            await peer.until(lambda: len(set(peer.came)) > first // 10)  # noqa: B023 - waited for at once
+        await peer.say(ADDRESS, b'{"batch": "", "stored": 10}')
+        before = len(peer.came)
+        await peer.until(lambda: len(peer.came) >= before + 4)
+        assert (journal.backlog, journal.stored) == (20, 10)
 
 
 async def test_the_layout_travels_once_and_again_for_a_centre_that_forgot_it(
