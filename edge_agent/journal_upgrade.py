@@ -5,6 +5,7 @@ Version 2 had no checksum over a row's columns. Version 1 had the names of serie
 [value, ...]], ...]], the times counted each from the one before, the first from base_us
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from itertools import accumulate
@@ -19,6 +20,7 @@ from edge_agent.journal_places import Place
 from edge_agent.stamping import Row
 
 _ROWS = 200
+_log = logging.getLogger("lophoc.journal")
 _COLUMNS = {
     # "1": perhaps the uplink has had it
     "entry_1": "measurement, id, 1, points, offset_us, last_us, last_seq, digest, payload",
@@ -50,12 +52,25 @@ class _Batch(msgspec.Struct, array_like=True, frozen=True):
 _decoder = msgspec.msgpack.Decoder(_Batch)
 
 
+def moved(file: JournalFile) -> None:
+    """Move the rows of an earlier version, if there are any; those that cannot be read are counted."""
+    if not file.old_tables():
+        return
+    points, bad = upgrade(file)
+    if bad:
+        tally = file.tally()
+        tally.set_aside += bad
+        with file.transaction():
+            file.save(tally)
+    _log.info("the journal is of an earlier version: %d points are moved, %d batches set aside", points, bad)
+
+
 def upgrade(file: JournalFile) -> tuple[int, int]:
     """Move every row of an earlier version, some at a time, so that it may be cut short and goes on at the next start.
 
     How many points were moved, and how many rows could not be read and are kept aside.
     """
-    moved = bad = 0
+    points = bad = 0
     for table in file.old_tables():
         layouts = dict(file.layouts.all())
         made: dict[bytes, Layout] = {}
@@ -73,11 +88,11 @@ def upgrade(file: JournalFile) -> tuple[int, int]:
                         file.append(row_id, row)
                         if handed:
                             file.hand_out([Place(row.measurement, row_id, row.points)])
-                        moved += row.points
+                        points += row.points
                     file.remove_old(table, name, row_id)
         with file.transaction():
             file.no_more_old(table)
-    return moved, bad
+    return points, bad
 
 
 def row_of_2(name: str, found: Sequence[Any], layouts: Mapping[int, Layout]) -> Row | None:

@@ -11,24 +11,24 @@ import logging
 import sqlite3
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from classroom_profiles.telemetry import Clock, Measurement
+from classroom_profiles.telemetry import Clock
 from edge_agent.backoff import delays
 from edge_agent.clock import Moment
 from edge_agent.damaged_journals import corrupt, put_aside, times_corrupt
 from edge_agent.intake import LOT_POINTS
-from edge_agent.journal_account import account, rescue
+from edge_agent.journal_account import account
 from edge_agent.journal_desk import Desk, Settled
 from edge_agent.journal_file import JournalFile, Key
 from edge_agent.journal_join import MOST_ROWS, join, small_ends
 from edge_agent.journal_judge import NotAJournal
+from edge_agent.journal_ledger import Ledger, waits_for_the_time
 from edge_agent.journal_places import Found, Parcel, Place
 from edge_agent.journal_tally import Tally
-from edge_agent.journal_upgrade import upgrade
+from edge_agent.journal_upgrade import moved
 from edge_agent.stamping import Row, Stamper, retimed
 
 _CALM_POINTS = 4_000
@@ -63,11 +63,8 @@ class Writer:
         self._seal_s = seal_s
         self._stamper = Stamper(boot)
         self._file: JournalFile | None = None
-        self._counted = False
-        self._saved = Tally()
+        self._ledger = Ledger(self._stamper)
         self._done: set[str] = set()
-        self._rescued = 0
-        self._gone: dict[Measurement, int] | None = None
         self._whole = False
         """The file was read from end to end once, and SQLite finds its way in it."""
         self._unsaved: list[Row] = []
@@ -95,8 +92,9 @@ class Writer:
 
     def _end(self, failure: BaseException | None) -> None:
         if self._file is not None:
-            with suppress(NotAJournal, sqlite3.Error), self._file.transaction():
-                self._save(self._file, self._saved, self._gone)
+            if failure is None:
+                with suppress(NotAJournal, sqlite3.Error), self._file.transaction():
+                    self._ledger.save(self._file, self._desk.counts(), self._ledger.gone, self._unsaved)
             self._file.close()
         lost = self._desk.end(failure) + _points(self._unsaved)
         if lost:
@@ -170,22 +168,22 @@ class Writer:
         rows = list(enumerate(self._unsaved, self._next_id))
         fresh = self._fresh + [Place(row.measurement, row_id, row.points) for row_id, row in rows]
         seal = self._seal_is_due(fresh)
-        gone = Counter(self._gone)
+        gone: list[Place] = []
         with file.transaction():
             for parcel, ack in settled:
                 place = Place(parcel.measurement, parcel.id, parcel.points)
                 if file.set_aside(place, ack.unreadable) if ack.unreadable else file.remove(place):
-                    gone[place.measurement] += place.points
+                    gone.append(place)
             for row_id, row in rows:
                 file.append(row_id, row)
             joined_away = join(file, fresh, LOT_POINTS if self._desk.wanted else _CALM_POINTS) if seal else set()
             dropped = file.make_room(out)
             for place in dropped:
                 tally.dropped[place.measurement] = tally.dropped.get(place.measurement, 0) + place.points
-                gone[place.measurement] += place.points
-            if settled or dropped or seal or tally != self._saved:
-                self._save(file, tally, gone, durable=self._stamper.next_seq)
-        self._gone = gone
+            without = self._ledger.without([*gone, *dropped])
+            if settled or dropped or seal or self._ledger.is_news(tally):
+                self._ledger.save(file, tally, without)
+        self._ledger.gone = without
         if rows and not self._fresh:
             self._fresh_since = time.monotonic()
         self._untrusted |= {
@@ -200,7 +198,7 @@ class Writer:
         self._fresh = [] if seal else [place for place in fresh if place.id not in dropped_ids]
         if seal:
             self._sealed_to = max(place.id for place in fresh if place.id not in joined_away)
-        self._saved = tally
+        self._ledger.counted(tally)
         return dropped
 
     def _seal_is_due(self, fresh: Sequence[Place]) -> bool:
@@ -208,25 +206,6 @@ class Writer:
         if sum(place.points for place in fresh) >= enough or len(fresh) >= MOST_ROWS:
             return True
         return bool(self._fresh) and self._desk.wanted and time.monotonic() >= self._fresh_since + self._seal_s
-
-    def _save(
-        self,
-        file: JournalFile,
-        tally: Tally,
-        gone: Mapping[Measurement, int] | None,
-        durable: Mapping[Measurement, int] | None = None,
-    ) -> None:
-        """`durable`: the next numbers behind the rows in the file; by itself those behind what it does not have yet."""
-        tally.last_us, tally.sure_us, tally.rescued = self._stamper.last_us, self._stamper.sure_us, self._rescued
-        tally.next_seq = dict(durable) if durable is not None else self._durable_seq()
-        tally.gone = None if gone is None else dict(gone)
-        file.save(tally)
-
-    def _durable_seq(self) -> dict[Measurement, int]:
-        found = self._stamper.next_seq
-        for row in self._unsaved:
-            found[row.measurement] = min(found[row.measurement], row.last_seq + 1 - row.points)
-        return found
 
     def _hand_out(self) -> None:
         """Answer the uplink, if there is something for it."""
@@ -287,7 +266,7 @@ class Writer:
             self._stamper.put_right(max((one.last_us for one in right), default=-1))
             tally = self._desk.counts()
             tally.retimed += _points(right)
-            self._save(file, tally, self._gone)
+            self._ledger.save(file, tally, self._ledger.gone, self._unsaved)
         self._desk.retimed(_points(right))
         for place in some:
             del self._untrusted[place.id]
@@ -309,16 +288,15 @@ class Writer:
 
     def _set_aside(self, file: JournalFile, damaged: Sequence[Place]) -> None:
         """Rows of which all is known but what was in them."""
-        gone, lost = Counter(self._gone), sum(place.points for place in damaged)
+        without, lost = self._ledger.without(damaged), sum(place.points for place in damaged)
         tally = self._desk.counts()
         tally.set_aside += len(damaged)
         tally.damaged += lost
         with file.transaction():
             for place in damaged:
                 file.set_aside(place, "its bytes have changed on the disk")
-                gone[place.measurement] += place.points
-            self._save(file, tally, gone)
-        self._gone = gone
+            self._ledger.save(file, tally, without, self._unsaved)
+        self._ledger.gone = without
         self._desk.damaged(len(damaged), lost)
         _log.error("%d points of the journal have changed on the disk and are set aside", lost)
 
@@ -336,8 +314,12 @@ class Writer:
             if not self._whole:
                 file.check()
             self._whole = True
-            self._upgrade(file)
-            self._rescue(file)
+            moved(file)
+            self._next_id, lost = self._ledger.rescue(
+                file, self._path, self.corrupt, self._done, self._next_id, self._desk.counts(), self._unsaved
+            )
+            if lost:
+                self._desk.damaged(0, lost)
             found = self._account(file)
         except BaseException:
             file.close()
@@ -357,57 +339,15 @@ class Writer:
         # If the last commit failed and came through all the same, its rows are there.
         self._unsaved = [row for row in self._unsaved if row.last_seq >= got.next_seq.get(row.measurement, 0)]
         there = {each.place.id: each.place.points for each in got.found}
-        before = None if self._counted else got.tally
+        before = None if self._ledger.known else got.tally
         self._desk.opened(there, _points(self._unsaved), before, got.set_aside, got.lost)
-        self._counted = True
-        self._go_on(got.tally, got.next_seq, got.found)
-        self._gone = {each: number - got.there[each] for each, number in self._durable_seq().items()}
+        self._untrusted = waits_for_the_time(got.found, self._boot)
+        self._ledger.go_on(got, self._untrusted, self._unsaved)
         with file.transaction():
             joined_away = join(file, small_ends(got.found, self._sealed_to), LOT_POINTS)
             file.layouts.remove_unused()
-            self._save(file, self._desk.counts(), self._gone)
+            self._ledger.save(file, self._desk.counts(), self._ledger.gone, self._unsaved)
         return file.look_through()[0] if joined_away else got.found
-
-    def _go_on(self, tally: Tally, next_seq: Mapping[Measurement, int], found: Sequence[Found]) -> None:
-        """Numbers and times go on where they stopped."""
-        of_this_boot = [each for each in found if each.untrusted and not each.handed and each.boot == self._boot]
-        self._untrusted = {each.place.id: each.place for each in of_this_boot}
-        rest = max((each.last_us for each in found if each.place.id not in self._untrusted), default=-1)
-        self._stamper.sent_until(max(rest, tally.last_us if tally.sure_us is None else tally.sure_us))
-        self._stamper.go_on_after(max((each.last_us for each in found), default=-1), next_seq)
-        self._stamper.go_on_after(tally.last_us, tally.next_seq)
-
-    def _upgrade(self, file: JournalFile) -> None:
-        if not file.old_tables():
-            return
-        moved, bad = upgrade(file)
-        if bad:
-            tally = file.tally()
-            tally.set_aside += bad
-            with file.transaction():
-                file.save(tally)
-        _log.info("the journal is of an earlier version: %d points are moved, %d batches set aside", moved, bad)
-
-    def _rescue(self, file: JournalFile) -> None:
-        """Copy what can be read of damaged files that was not copied yet. It may be cut short, and begins again."""
-        self._rescued = file.tally().rescued
-        if self._rescued >= self.corrupt:
-            return
-        got = rescue(file, self._path, self._rescued, self.corrupt, self._done, self._next_id)
-        self._next_id = got.next_id
-        tally = self._desk.counts() if self._counted else Tally()
-        for each in got.tallies:
-            self._stamper.go_on_after(each.last_us, each.next_seq)
-            if not self._counted:  # else they are of this process
-                tally.add(each)
-        tally.damaged += got.lost
-        self._rescued = self.corrupt
-        with file.transaction():
-            self._save(file, tally, None)
-        self._done = set()
-        if self._counted:
-            self._desk.damaged(0, got.lost)
-        _log.warning("%d points could be read in what was damaged, and are kept; %d are lost", got.copied, got.lost)
 
     def _begin_anew(self, wrong: NotAJournal) -> None:
         """What is in memory is kept; of what was in the file, whatever can be read."""
@@ -416,8 +356,7 @@ class Writer:
         self.corrupt = times_corrupt(self._path)
         aside = corrupt(self._path, self.corrupt)
         _log.error("the journal is damaged (%s): it is put aside as %s, a new one is begun", wrong, aside.name)
-        self._saved = Tally()
-        self._gone = None
+        self._ledger.begin_anew()
         self._whole = False
         self._done |= self._desk.begin_anew()
 
