@@ -12,6 +12,8 @@ import random
 _ALPHA, _BETA, _K = 1 / 8, 1 / 4, 4
 _DOWN = 1 / 4
 _ENOUGH = 32
+_GRANULES = 15
+"""The centre writes and answers in strides of up to a second: what the RFC calls G, a fifteenth of the first wait."""
 _LONGEST_S = 60.0
 
 
@@ -54,5 +56,6 @@ class AckWait:
             self._rttvar_s += _BETA * more_s * (1 if more_s > 0 else _DOWN)
             self._srtt_s += _ALPHA * off_s * (1 if off_s > 0 else _DOWN)
         least_s = self._first_s / 3 if self._measured >= _ENOUGH else self._first_s
-        self._rto_s = min(max(self._srtt_s + _K * self._rttvar_s, least_s), _LONGEST_S)
+        off_most_s = max(self._first_s / _GRANULES, _K * self._rttvar_s)
+        self._rto_s = min(max(self._srtt_s + off_most_s, least_s), _LONGEST_S)
         self._doublings = 0

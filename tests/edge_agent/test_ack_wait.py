@@ -38,6 +38,13 @@ def test_it_follows_rfc_6298() -> None:
     assert 34.0 <= wait.of(1) <= 34.0 * 1.25
 
 
+def test_a_centre_that_answers_always_after_the_same_time_is_given_some_more() -> None:
+    wait = AckWait(15.0, seed=1)
+    for _ in range(1000):
+        wait.measured(12.0)
+    assert wait.of(1) >= 13.0
+
+
 def test_a_quick_centre_is_given_a_third_of_the_first_wait_all_the_same() -> None:
     wait = AckWait(15.0, seed=1)
     for _ in range(100):
