@@ -2,7 +2,9 @@
 
 import asyncio
 import os
+import sqlite3
 import stat
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -12,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from classroom_profiles.telemetry import Measurement, Point
+from edge_agent.damaged_journals import put_log_aside
 from edge_agent.journal import Journal
 from tests.edge_agent.journal_peer import everything, held, noise, opened, read, series, some, stored, values, write
 
@@ -148,6 +151,29 @@ def test_a_bit_of_the_log_that_a_power_cut_left(
     write(path, cut.content)
     write(path.with_name(f"{path.name}-wal"), bytes(log))
     asyncio.run(_hold_to_the_promise(path, cut))
+
+
+async def test_a_log_that_was_put_aside_finds_its_file_after_another_power_cut(cut: Made, path: Path) -> None:
+    """The power goes again when the damaged log has its second name, and SQLite has removed the first."""
+    log = bytearray(cut.log)
+    log[32 + 5 * 4120 + 100] ^= 1
+    write(path, cut.content)
+    write(path.with_name(f"{path.name}-wal"), bytes(log))
+    put_log_aside(path)
+    with closing(sqlite3.connect(path)) as connection:  # as far as it is good, it is taken, and the log removed
+        connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    assert not path.with_name(f"{path.name}-wal").exists()
+    await _hold_to_the_promise(path, cut)
+
+
+async def test_a_torn_last_transaction_is_no_damage(cut: Made, path: Path) -> None:
+    """Nobody was told that it is durable."""
+    write(path, cut.content)
+    write(path.with_name(f"{path.name}-wal"), cut.log[:-100])
+    async with opened(path) as journal:
+        await journal.flush()
+        assert set(held(await everything(journal))) == cut.waits - cut.last
+        assert (journal.corrupt, journal.damaged) == (0, 0)
 
 
 @pytest.mark.parametrize(
