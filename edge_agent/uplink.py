@@ -225,7 +225,7 @@ class Uplink:
             try:
                 ack = decode_ack(message.payload)
             except Unreadable as why:
-                self._complain("an answer from the centre cannot be read: %s", str(why))
+                self._complain("an answer from the centre cannot be read: %.200s", str(why))
                 continue
             self._heard(ack)
 
@@ -243,7 +243,7 @@ class Uplink:
             self._complain("an answer from the centre %s", "does not account for every point, so it is none")
             return
         if ack.unreadable:
-            self._complain("the centre cannot read a batch, it is set aside: %s", ack.unreadable)
+            self._complain("the centre cannot read a batch, it is set aside: %.200s", ack.unreadable)
         elif ack.batch == named[0].whole:
             self._layouts.acknowledged(named[0].parcel.layout)
         if named[0].times == 1:

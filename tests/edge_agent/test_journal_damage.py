@@ -3,12 +3,14 @@
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from classroom_profiles.telemetry import Measurement
+from classroom_profiles.telemetry import Measurement, Point
 from edge_agent.journal import Journal, Parcel
-from tests.edge_agent.journal_peer import everything, noise, opened, read, series, some, stored, values, write
+from edge_agent.journal_file import JournalFile
+from tests.edge_agent.journal_peer import BASE_US, everything, noise, opened, read, series, some, stored, values, write
 
 _EVENT = series("action", measurement=Measurement.EVENT)
 
@@ -74,3 +76,32 @@ async def test_a_file_in_which_a_table_has_no_name_any_more_is_put_aside(tmp_pat
     async with opened(path) as journal:
         await _goes_on(journal)
         assert journal.corrupt == 1
+
+
+@pytest.mark.parametrize(("damage", "lost"), [("last_us = 7", 0), ("points = 9, payload = zeroblob(9)", 700)])
+async def test_columns_that_change_under_a_running_agent_are_found_before_they_are_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: str, lost: int
+) -> None:
+    path = tmp_path / "journal.sqlite"
+    await _made(path)
+    between, changed = JournalFile.between, []
+
+    def changing(file: JournalFile, after: int, last: int, most: int) -> Any:
+        if not changed:
+            changed.append(file._connection.execute(f"UPDATE entry SET {damage} WHERE id = 2"))  # noqa: S608
+        return between(file, after, last, most)
+
+    monkeypatch.setattr(JournalFile, "between", changing)
+    async with opened(path) as journal:
+        await journal.flush()
+        found: list[Parcel] = []
+        while sum(parcel.points for parcel in found) < 2100 - lost:
+            found += await journal.parcels(found[-1].id if found else 0, 10)
+        assert changed
+        assert values(found) == [point.value for point in noise(2100) if not (lost and 700 <= _at(point) < 1400)]
+        assert (journal.damaged, journal.set_aside, journal.corrupt) == (lost, lost // 700, 0)
+        assert journal.backlog == 2100 - lost
+
+
+def _at(point: Point) -> int:
+    return (point.time_us - BASE_US) // 1000
