@@ -84,7 +84,8 @@ async def test_columns_that_change_under_a_running_agent_are_found_before_they_a
 ) -> None:
     path = tmp_path / "journal.sqlite"
     await _made(path)
-    between, changed = JournalFile.between, []
+    between = JournalFile.between
+    changed: list[object] = []
 
     def changing(file: JournalFile, after: int, last: int, most: int) -> Any:
         if not changed:
