@@ -152,6 +152,7 @@ METRICS: tuple[Metric, ...] = (
         refused_points      | number | that no store would take
         retimed_points      | number | that got the right time after the clock was set
         set_aside_batches   | number | that could not be read
+        damaged_points      | number | that were durable, and which the disk has changed beyond reading
         dropped_*_points    | number | of each measurement, given up for want of room
         """,
     ),

@@ -18,7 +18,7 @@ from classroom_profiles.telemetry import Ack, Measurement, Point, decode, encode
 from edge_agent.clock import Moment, SystemClock
 from edge_agent.drop_order import DROP_ORDER
 from edge_agent.journal_desk import Desk, JournalUnwritable
-from edge_agent.journal_file import Parcel
+from edge_agent.journal_places import Parcel
 from edge_agent.journal_writer import Writer
 
 __all__ = ["MAX_BYTES", "MIN_BYTES", "Journal", "JournalUnwritable", "Parcel"]
@@ -141,6 +141,11 @@ class Journal:
     def set_aside(self) -> int:
         """Batches that could not be read, kept in the file for a technician while there is room."""
         return self._desk.counts().set_aside
+
+    @property
+    def damaged(self) -> int:
+        """Points that were durable, and which the disk has changed beyond reading."""
+        return self._desk.counts().damaged
 
     @property
     def corrupt(self) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 from classroom_profiles.telemetry import Ack, Point, Refusal
 from edge_agent.clock import Moment
 from edge_agent.intake import LOT_POINTS, Intake, Lot
-from edge_agent.journal_file import Parcel, Place
+from edge_agent.journal_places import Parcel, Place
 from edge_agent.journal_tally import Tally
 
 _COMMIT_S = 0.05
@@ -105,7 +105,7 @@ class Desk:
             if parcel.id in self._out:
                 self._waiting -= parcel.points
             self._tally.stored += ack.stored
-            _add(self._tally.refused, ack.refused)
+            self._tally.refuse(ack.refused)
             if ack.unreadable:
                 self._tally.set_aside += 1
             if len(self._settled) in (1, _SETTLE_PARCELS):
@@ -183,7 +183,7 @@ class Desk:
     def refused(self, refused: Mapping[Refusal, int]) -> None:
         with self._wake:
             self._waiting -= sum(refused.values())
-            _add(self._tally.refused, {why.value: number for why, number in refused.items()})
+            self._tally.refuse({why.value: number for why, number in refused.items()})
 
     def take_settled(self) -> tuple[list[Settled], frozenset[int], Tally]:
         """With the rows that are out, and the counts, of the same moment."""
@@ -208,21 +208,26 @@ class Desk:
         for flush in done:
             _tell(flush.answer, None)
 
-    def damaged(self, places: Sequence[Place]) -> None:
-        """These rows were set aside, and the uplink is to look behind them."""
+    def damaged(self, rows: int, points: int) -> None:
+        """So many rows were set aside and points lost, and the uplink is to look again."""
         with self._wake:
-            self._tally.set_aside += len(places)
-            self._waiting -= sum(place.points for place in places)
+            self._tally.set_aside += rows
+            self._tally.damaged += points
+            self._waiting -= points
             if self._request is not None:
                 self._request.looked = False
 
-    def found(self, there: Mapping[int, int], unsaved: int, before: Tally | None) -> None:
-        """A file was opened with these rows (id to points); `before` is what earlier processes counted."""
+    def opened(self, there: Mapping[int, int], unsaved: int, before: Tally | None, set_aside: int, lost: int) -> None:
+        """A file was opened that has these rows: id to points. `before` is what earlier processes counted."""
         with self._wake:
             self._waiting = sum(there.values()) + unsaved + self._intake.count
             self._waiting -= sum(there.get(parcel.id, 0) for parcel, _ in self._settled)
             if before is not None:
                 self._tally.add(before)
+            self._tally.set_aside += set_aside
+            self._tally.damaged += lost
+            if self._request is not None:
+                self._request.looked = False
 
     def retimed(self, points: int) -> None:
         with self._wake:

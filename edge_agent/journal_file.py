@@ -1,94 +1,39 @@
 """The journal on disk: one SQLite file of rows that wait for the centre, and what has been counted.
 
-    entry   one row a batch that waits, under (measurement, id): its own order, and the drop order, are a range each
-    layout, layout_again
-            the names of the series in those batches: twice, so that one bad page does not cost all of them
-    aside   the last batches that could not be read, here or at the centre
-    tally   one line: counts, and where sequence numbers and time go on when no row is left to tell
-
 Made for one thread. Every change is inside `transaction`; WAL with synchronous=FULL makes it durable when that ends.
+Nothing that is read is taken for what was written unless its checksum says so. The tables: see `journal_schema`.
 """
 
 import contextlib
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence, Set
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-import msgspec
-
-from classroom_profiles.telemetry import MAX_POINTS, Clock, Layout, Measurement, digest, names
+from classroom_profiles.telemetry import Clock, Measurement, digest
 from edge_agent.drop_order import DROP_ORDER
-from edge_agent.journal_tally import LATEST_US, Tally
+from edge_agent.journal_aside import Aside
+from edge_agent.journal_columns import NAMES, Columns, sound
+from edge_agent.journal_judge import NotAJournal, judged
+from edge_agent.journal_layouts import KeptLayouts
+from edge_agent.journal_places import Found, Parcel, Place
+from edge_agent.journal_schema import connected, intact
+from edge_agent.journal_tally import Tally
 from edge_agent.stamping import Row
 
-VERSION = 2
-_ASIDE_BATCHES = 64
-_WAL_PAGES = 1_000
-_MOST_IDS = 2**62
-_SCHEMA = """
-CREATE TABLE entry (
-    measurement TEXT NOT NULL, id INTEGER NOT NULL, points INTEGER NOT NULL, clock TEXT NOT NULL,
-    handed INTEGER NOT NULL DEFAULT 0, offset_us INTEGER NOT NULL, last_us INTEGER NOT NULL, last_seq INTEGER NOT NULL,
-    digest TEXT NOT NULL, layout INTEGER NOT NULL, payload BLOB NOT NULL,
-    PRIMARY KEY (measurement, id)) WITHOUT ROWID;
-CREATE TABLE layout (id INTEGER PRIMARY KEY, packed BLOB NOT NULL);
-CREATE TABLE layout_again (id INTEGER PRIMARY KEY, packed BLOB NOT NULL);
-CREATE TABLE aside (id INTEGER PRIMARY KEY, why TEXT NOT NULL, payload BLOB NOT NULL);
-CREATE TABLE tally (one INTEGER PRIMARY KEY CHECK (one = 1), counts BLOB NOT NULL);
-"""
-_FROM_1 = _SCHEMA.partition("CREATE TABLE aside")[0].replace(
-    "CREATE TABLE entry (", "ALTER TABLE entry RENAME TO entry_1; CREATE TABLE entry (", 1
-)
-_APPEND = """
-INSERT OR REPLACE INTO entry (measurement, id, points, clock, offset_us, last_us, last_seq, digest, layout, payload)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-"""
-READ = """
-SELECT points, clock, offset_us, last_us, last_seq, digest, layout, payload FROM entry WHERE measurement = ? AND id = ?
-"""
-_FOUND = "SELECT measurement, id, points, clock, handed, last_us, layout FROM entry"
-_OLDEST = "SELECT last_us FROM entry WHERE measurement = ? ORDER BY id LIMIT 1"
+MOST_IDS = 2**62
+Key = tuple[bytes, int]
+"""Where a row is whose columns cannot be believed: its measurement's bytes as they are in the file, and its id."""
+
+_APPEND = f"INSERT OR REPLACE INTO entry ({NAMES}, checked, payload) VALUES ({'?, ' * 11}?)"  # noqa: S608 - our own words
+_HERE = "WHERE measurement = ? AND id = ?"
+_HAND_OUT = f"UPDATE entry SET handed = 1, checked = ? {_HERE}"  # noqa: S608
+_AT_KEY = "WHERE measurement = CAST(? AS TEXT) AND id = ?"
+_ALL = f"SELECT CAST(measurement AS BLOB), {NAMES}, checked FROM entry ORDER BY measurement, id"  # noqa: S608
+_COLUMNS = f"SELECT {NAMES}, checked FROM entry {_HERE}"  # noqa: S608
+_READ = f"SELECT {NAMES}, checked, payload FROM entry {_HERE}"  # noqa: S608
+_OLDEST = f"SELECT {NAMES}, checked FROM entry WHERE measurement = ? ORDER BY id LIMIT ?"  # noqa: S608
 _BETWEEN = "SELECT id FROM entry WHERE measurement = ? AND id > ? AND id <= ? ORDER BY id LIMIT ?"
-
-
-@dataclass(frozen=True, slots=True)
-class Parcel:
-    """A row as the uplink sends it: always the same bytes, with their layout or without."""
-
-    id: int
-    measurement: Measurement
-    points: int
-    digest: str
-    layout: Layout = field(compare=False)
-    payload: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a row is, and what it weighs."""
-
-    measurement: Measurement
-    id: int
-    points: int
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What is known of a row without its bytes."""
-
-    place: Place
-    untrusted: bool
-    handed: bool
-    """The uplink has had it: if it is untrusted, its times stay as they are."""
-    last_us: int
-    boot: str
-    """Empty if its layout is not there any more."""
-
-
-class NotAJournal(Exception):
-    """The file cannot be used as it is; the text says why."""
 
 
 class JournalFile:
@@ -96,40 +41,14 @@ class JournalFile:
 
     def __init__(self, connection: sqlite3.Connection, max_bytes: int) -> None:
         self._connection = connection
-        self._page_size = int(self._one("PRAGMA page_size"))
-        self._max_pages = max_bytes // self._page_size
-        self._aside_bytes = min(1024 * 1024, max_bytes // 8)
-        self._layouts: dict[int, Layout] = {}
-        self._layout_ids: dict[bytes, int] = {}
+        self._max_pages = max_bytes // int(self._one("PRAGMA page_size"))
+        self.layouts = KeptLayouts(connection)
+        self.aside = Aside(connection, min(1024 * 1024, max_bytes // 8))
 
     @classmethod
     def open(cls, path: Path, max_bytes: int) -> Self:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(path, timeout=0.0, isolation_level=None)
-        connection.text_factory = _text
-        try:
-            with _judged():
-                connection.execute("PRAGMA locking_mode = EXCLUSIVE")  # a second agent shall not send all of it again
-                version = connection.execute("PRAGMA user_version").fetchone()[0]
-                if version not in (0, 1, VERSION):
-                    raise NotAJournal(f"it has version {version}; this lophoc knows {VERSION}")
-                if version == 0:
-                    if connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
-                        raise NotAJournal("it is the database of something else")
-                    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
-                connection.execute("PRAGMA journal_mode = WAL")
-                connection.execute("PRAGMA synchronous = FULL")
-                connection.execute(f"PRAGMA wal_autocheckpoint = {_WAL_PAGES}")
-                connection.execute(f"PRAGMA journal_size_limit = {_WAL_PAGES * 4096}")
-                connection.execute("PRAGMA cache_size = -1024")
-                if version == 0:
-                    connection.executescript(f"BEGIN IMMEDIATE;{_SCHEMA}PRAGMA user_version = {VERSION};COMMIT;")
-                if version == 1:
-                    connection.executescript(f"BEGIN IMMEDIATE;{_FROM_1}PRAGMA user_version = {VERSION};COMMIT;")
-                return cls(connection, max_bytes)
-        except BaseException:
-            connection.close()
-            raise
+        """Raises OSError, too."""
+        return cls(connected(path), max_bytes)
 
     def close(self) -> None:
         with contextlib.suppress(sqlite3.Error):
@@ -138,207 +57,158 @@ class JournalFile:
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
         """All or nothing; durable once it has ended without an error."""
-        with _judged():
+        with judged():
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield
                 self._connection.execute("COMMIT")
             except BaseException:
-                self._layouts, self._layout_ids = {}, {}  # some may have been made in this transaction
+                self.layouts.forget()  # some may have been made in this transaction
                 with contextlib.suppress(sqlite3.Error):
                     self._connection.execute("ROLLBACK")
                 raise
 
-    def found(self) -> list[Found]:
-        """Every row, oldest first."""
-        with _judged():
-            boots = {row_id: layout.boot for row_id, layout in self._read_layouts().items()}
+    def check(self) -> None:
+        """Reads the whole file. Raises NotAJournal if SQLite's trees in it are not whole."""
+        if wrong := intact(self._connection):
+            raise NotAJournal(wrong)
+
+    def look_through(self) -> tuple[list[Found], list[Key]]:
+        """Every row whose columns are as they were written, oldest first; and where the others are.
+
+        Raises NotAJournal if rows are not in the order of their keys: then some of them cannot be had by it.
+        """
+        found: list[Found] = []
+        changed: list[Key] = []
+        before: Key = (b"", 0)
+        with judged():
+            boots = {layout_id: layout.boot for layout_id, layout in self.layouts.all()}
             # All at once: a question that is not read to its end would keep the file locked, and from being rescued.
-            rows = self._connection.execute(_FOUND).fetchall()
-            found = [
-                Found(
-                    Place(_measurement(name), _within(row_id, 0, _MOST_IDS), _within(points, 0, MAX_POINTS)),
-                    _clock(clock) is Clock.UNTRUSTED,
-                    bool(handed),
-                    _within(last_us, -1, LATEST_US),
-                    boots.get(layout, ""),
-                )
-                for name, row_id, points, clock, handed, last_us, layout in rows
-            ]
-        return sorted(found, key=lambda each: each.place.id)
+            for raw, *rest in self._connection.execute(_ALL).fetchall():
+                key = (bytes(raw), rest[1])
+                if not isinstance(key[1], int) or key <= before:
+                    raise NotAJournal("its rows are not in order")
+                before = key
+                columns = sound(tuple(rest))
+                if columns is None:
+                    changed.append(key)
+                else:
+                    found.append(_found(columns, boots.get(columns.layout, "")))
+        if len({each.place.id for each in found}) < len(found):
+            raise NotAJournal("two of its rows have one number")
+        return sorted(found, key=lambda each: each.place.id), changed
 
-    def forget_layouts(self) -> None:
-        """Those that no row has; not for every day, since it looks at all rows."""
-        self._connection.execute("DELETE FROM layout WHERE id NOT IN (SELECT layout FROM entry)")
-        self._connection.execute("DELETE FROM layout_again WHERE id NOT IN (SELECT layout FROM entry)")
-        self._layouts, self._layout_ids = {}, {}
+    def take_out(self, key: Key) -> Row | None:
+        """A row whose columns have changed, as its bytes tell it; what they tell no more is kept aside.
 
-    def has_old_rows(self) -> bool:
-        """True if there are rows of version 1 that were not moved yet: see `journal_upgrade`."""
-        with _judged():
-            return bool(self._one("SELECT count(*) FROM sqlite_schema WHERE name = 'entry_1'"))
-
-    def old_rows(self, most: int) -> list[tuple[Any, ...]]:
-        """The first of them: measurement, id, points, offset_us, last_us, last_seq, digest, payload."""
-        with _judged():
-            return self._connection.execute(
-                "SELECT * FROM entry_1 ORDER BY measurement, id LIMIT ?", (most,)
-            ).fetchall()
-
-    def remove_old(self, measurement: str, row_id: int) -> None:
-        self._connection.execute("DELETE FROM entry_1 WHERE measurement = ? AND id = ?", (measurement, row_id))
-
-    def no_more_old(self) -> None:
-        self._connection.execute("DROP TABLE entry_1")
-
-    def keep_aside(self, why: str, payload: bytes) -> None:
-        self._connection.execute("INSERT INTO aside (why, payload) VALUES (?, ?)", (why, payload))
-        self._trim_aside()
+        It is not in the file any more: append it again.
+        """
+        (payload,) = self._connection.execute(f"SELECT payload FROM entry {_AT_KEY}", key).fetchone()  # noqa: S608
+        self._connection.execute(f"DELETE FROM entry {_AT_KEY}", key)  # noqa: S608
+        if not isinstance(payload, bytes):
+            payload = str(payload).encode()
+        for _, layout in self.layouts.all():
+            with contextlib.suppress(ValueError):
+                return Row.read(layout, payload)
+        self.aside.keep("its bytes have changed on the disk", payload)
+        return None
 
     def oldest_us(self) -> int | None:
         """The time of the oldest row, more or less: the last time in it."""
-        found = []
-        with _judged():
-            for measurement in Measurement:
-                row = self._connection.execute(_OLDEST, (measurement.value,)).fetchone()
-                if row is not None:
-                    found.append(int(row[0]))
-        return min(found, default=None)
-
-    def next_seq(self) -> dict[Measurement, int]:
-        with _judged():
-            rows = self._connection.execute("SELECT measurement, max(last_seq) + 1 FROM entry GROUP BY measurement")
-            return {_measurement(measurement): number for measurement, number in rows}
+        with judged():
+            rows = [row for measurement in Measurement for row in self._first(measurement, 1)]
+        return min((row.last_us for row in rows), default=None)
 
     def digests(self) -> set[str]:
-        with _judged():
+        with judged():
             return {name for (name,) in self._connection.execute("SELECT digest FROM entry")}
 
     def tally(self) -> Tally:
-        with _judged():
-            row = self._connection.execute("SELECT counts FROM tally").fetchone()
-        try:
-            tally = Tally() if row is None else msgspec.json.decode(row[0], type=Tally)
-        except (msgspec.DecodeError, UnicodeDecodeError, TypeError) as wrong:
-            raise NotAJournal(f"its counts cannot be read: {wrong}") from wrong
-        if not tally.plausible:
-            raise NotAJournal("its counts have a number that cannot be")
-        return tally
+        """Raises NotAJournal, too, if neither of its two copies can be believed."""
+        why = ""
+        for table in ("tally", "tally_again"):
+            try:
+                with judged():
+                    row = self._connection.execute(f"SELECT counts FROM {table}").fetchone()  # noqa: S608
+                if row is not None:
+                    return Tally.read(row[0])
+            except (NotAJournal, ValueError) as wrong:
+                why = str(wrong)
+        if why:
+            raise NotAJournal(f"its counts cannot be read: {why}")
+        return Tally()
 
     def save(self, tally: Tally) -> None:
-        self._connection.execute("INSERT OR REPLACE INTO tally VALUES (1, ?)", (msgspec.json.encode(tally),))
+        packed = tally.packed
+        self._connection.execute("INSERT OR REPLACE INTO tally VALUES (1, ?)", (packed,))
+        self._connection.execute("INSERT OR REPLACE INTO tally_again VALUES (1, ?)", (packed,))
 
     def append(self, row_id: int, row: Row) -> None:
         """Also in the place of one that has the same id."""
-        self._connection.execute(
-            _APPEND,
-            (
-                row.measurement.value, row_id, row.points, row.clock.value, row.offset_us, row.last_us, row.last_seq,
-                row.digest, self._layout_id(row.layout), row.payload,
-            ),
-        )  # fmt: skip
+        columns = Columns.of(row_id, row, self.layouts.id_of(row.layout))
+        self._connection.execute(_APPEND, (*columns, columns.checksum, row.payload))
 
     def hand_out(self, places: Iterable[Place]) -> None:
         """From now on their times stay as they are."""
-        self._connection.executemany(
-            "UPDATE entry SET handed = 1 WHERE measurement = ? AND id = ?",
-            [(place.measurement.value, place.id) for place in places],
-        )
+        for place in places:
+            key = (place.measurement.value, place.id)
+            found = self._connection.execute(_COLUMNS, key).fetchone()
+            columns = sound(found) if found is not None else None
+            if columns is not None:  # else a new checksum would hide that it has changed
+                self._connection.execute(_HAND_OUT, (columns._replace(handed=1).checksum, *key))
 
     def rows(self, places: Sequence[Place]) -> list[Row]:
         """Those that are there and undamaged, in the order asked for."""
         return [row for place in places if (row := self._row(place.measurement, place.id)) is not None]
 
-    def _row(self, measurement: Measurement, row_id: int) -> Row | None:
-        """None if it is not there, or its bytes have changed."""
-        row = self._connection.execute(READ, (measurement.value, row_id)).fetchone()
-        if row is None or digest(row[7]) != row[5] or (layout := self._layout(row[6])) is None:
-            return None
-        if not names(row[7], layout):
-            return None
-        points, clock, offset_us, last_us, last_seq, name, _, payload = row
-        return Row(measurement, points, _clock(clock), offset_us, last_us, last_seq, name, layout, payload)
+    def remove(self, place: Place) -> bool:
+        """True if it was there."""
+        key = (place.measurement.value, place.id)
+        return self._connection.execute(f"DELETE FROM entry {_HERE}", key).rowcount > 0  # noqa: S608
 
-    def _layout(self, row_id: int) -> Layout | None:
-        if row_id not in self._layouts:
-            for table in ("layout", "layout_again"):
-                question = f"SELECT packed FROM {table} WHERE id = ?"  # noqa: S608 - one of two names
-                row = self._connection.execute(question, (row_id,)).fetchone()
-                if row is not None and (layout := read_layout(row[0])) is not None:
-                    self._layouts[row_id] = layout
-                    break
-        return self._layouts.get(row_id)
+    def set_aside(self, place: Place, why: str) -> bool:
+        """Keep a batch that cannot be read for a technician. True if it was there."""
+        key = (place.measurement.value, place.id)
+        found = self._connection.execute(f"SELECT payload FROM entry {_HERE}", key).fetchone()  # noqa: S608
+        if found is not None:
+            self.aside.keep(why, found[0])
+            self.remove(place)
+        return found is not None
 
-    def _layout_id(self, layout: Layout) -> int:
-        known = self._layout_ids.get(layout.packed)
-        if known is not None:
-            return known
-        row = self._connection.execute(
-            "INSERT INTO layout (packed) VALUES (?) RETURNING id", (layout.packed,)
-        ).fetchone()
-        made = int(row[0])
-        self._connection.execute("INSERT OR REPLACE INTO layout_again VALUES (?, ?)", (made, layout.packed))
-        self._layout_ids[layout.packed] = made
-        self._layouts[made] = layout
-        return made
-
-    def _read_layouts(self) -> dict[int, Layout]:
-        found: dict[int, Layout] = {}
-        for table in ("layout_again", "layout"):
-            for row_id, packed in self._connection.execute(f"SELECT id, packed FROM {table}"):  # noqa: S608
-                if (layout := read_layout(packed)) is not None:
-                    found[row_id] = layout
-        return found
-
-    def remove(self, place: Place) -> None:
-        self._connection.execute(
-            "DELETE FROM entry WHERE measurement = ? AND id = ?", (place.measurement.value, place.id)
-        )
-
-    def set_aside(self, place: Place, why: str) -> None:
-        """Keep a batch that cannot be read for a technician; the oldest of those make room."""
-        self._connection.execute(
-            "INSERT INTO aside (why, payload) SELECT ?, payload FROM entry WHERE measurement = ? AND id = ?",
-            (why, place.measurement.value, place.id),
-        )
-        self.remove(place)
-        self._trim_aside()
-
-    def _trim_aside(self) -> None:
-        kept = self._connection.execute("SELECT id, length(payload) FROM aside ORDER BY id DESC").fetchall()
-        size = 0
-        for number, (row_id, length) in enumerate(kept):
-            size += length
-            if number and (number >= _ASIDE_BATCHES or size > self._aside_bytes):
-                self._connection.execute("DELETE FROM aside WHERE id <= ?", (row_id,))
-                break
-
-    def between(self, after: int, last: int, most: int) -> tuple[list[Parcel], list[Place]]:
-        """The oldest rows later than `after` up to `last`, and those of them whose bytes have changed on the disk."""
+    def between(self, after: int, last: int, most: int) -> tuple[list[Parcel], list[Place], list[Key]]:
+        """The oldest rows later than `after` up to `last`; those of them whose bytes have changed on the disk, and
+        those whose columns have.
+        """
         found: list[tuple[int, Measurement]] = []
         parcels: list[Parcel] = []
         damaged: list[Place] = []
-        with _judged():
+        changed: list[Key] = []
+        with judged():
             for measurement in Measurement:
                 rows = self._connection.execute(_BETWEEN, (measurement.value, after, last, most))
                 found += [(row[0], measurement) for row in rows]
             for row_id, measurement in sorted(found)[:most]:
                 row = self._row(measurement, row_id)
-                if row is None:
-                    damaged.append(Place(measurement, row_id, self._points(measurement, row_id)))
-                else:
+                if row is not None:
                     parcels.append(Parcel(row_id, measurement, row.points, row.digest, row.layout, row.payload))
-        return parcels, damaged
+                    continue
+                columns = sound(self._connection.execute(_COLUMNS, (measurement.value, row_id)).fetchone())
+                if columns is not None:
+                    damaged.append(Place(measurement, row_id, columns.points))
+                else:
+                    changed.append((measurement.value.encode(), row_id))
+        return parcels, damaged, changed
 
     def make_room(self, spared: Set[int]) -> list[Place]:
         """What had to be removed, in the drop order, so that no more than `max_bytes` are used; `spared` ids stay."""
         dropped: list[Place] = []
         for measurement in DROP_ORDER:
             while self._used_pages() > self._max_pages:
-                oldest = self._oldest(measurement, spared)
-                if not oldest:
+                oldest = self._first(measurement, 64 + len(spared))
+                places = [Place(measurement, row.id, row.points) for row in oldest if row.id not in spared]
+                if not places:
                     break
-                for place in oldest:
+                for place in places:
                     self.remove(place)
                     dropped.append(place)
                     if self._used_pages() <= self._max_pages:
@@ -347,23 +217,47 @@ class JournalFile:
 
     def give_back(self) -> None:
         """Return pages to the file system once most of the file is empty, some at a time."""
-        with _judged():
+        with judged():
             free = int(self._one("PRAGMA freelist_count"))
             if free > 256 and free > int(self._one("PRAGMA page_count")) // 2:
                 self._connection.executescript("PRAGMA incremental_vacuum(256)")  # execute() would give back one page
 
-    def _oldest(self, measurement: Measurement, spared: Set[int]) -> list[Place]:
-        rows = self._connection.execute(
-            "SELECT id, points FROM entry WHERE measurement = ? ORDER BY id LIMIT ?",
-            (measurement.value, 64 + len(spared)),
-        )
-        return [Place(measurement, row_id, points) for row_id, points in rows if row_id not in spared]
+    def old_tables(self) -> list[str]:
+        """Those of earlier versions whose rows were not moved yet: see `journal_upgrade`."""
+        question = "SELECT name FROM sqlite_schema WHERE name IN ('entry_1', 'entry_2') ORDER BY name"
+        with judged():
+            return [str(name) for (name,) in self._connection.execute(question).fetchall()]
 
-    def _points(self, measurement: Measurement, row_id: int) -> int:
-        row = self._connection.execute(
-            "SELECT points FROM entry WHERE measurement = ? AND id = ?", (measurement.value, row_id)
-        ).fetchone()
-        return int(row[0])
+    def old_rows(self, table: str, columns: str, most: int) -> list[tuple[Any, ...]]:
+        question = f"SELECT {columns} FROM {table} ORDER BY measurement, id LIMIT ?"  # noqa: S608 - our own words
+        with judged():
+            return self._connection.execute(question, (most,)).fetchall()
+
+    def remove_old(self, table: str, measurement: str, row_id: int) -> None:
+        self._connection.execute(f"DELETE FROM {table} {_HERE}", (measurement, row_id))  # noqa: S608
+
+    def no_more_old(self, table: str) -> None:
+        self._connection.execute(f"DROP TABLE {table}")
+
+    def _row(self, measurement: Measurement, row_id: int) -> Row | None:
+        """None if it is not there, or not what was written."""
+        found = self._connection.execute(_READ, (measurement.value, row_id)).fetchone()
+        columns = sound(found[:-1]) if found is not None else None
+        payload = found[-1] if found is not None else None
+        if columns is None or not isinstance(payload, bytes) or digest(payload) != columns.digest:
+            return None
+        layout = self.layouts.of(columns.layout, payload)
+        if layout is None:
+            return None
+        return Row(
+            measurement, columns.points, Clock(columns.clock), columns.offset_us, columns.last_us, columns.last_seq,
+            columns.digest, layout, payload,
+        )  # fmt: skip
+
+    def _first(self, measurement: Measurement, most: int) -> list[Columns]:
+        """The oldest, but for those that the disk has changed."""
+        rows = self._connection.execute(_OLDEST, (measurement.value, most)).fetchall()
+        return [columns for row in rows if (columns := sound(row)) is not None]
 
     def _used_pages(self) -> int:
         return int(self._one("PRAGMA page_count")) - int(self._one("PRAGMA freelist_count"))
@@ -373,55 +267,7 @@ class JournalFile:
         return answer
 
 
-def _measurement(name: str) -> Measurement:
-    try:
-        return Measurement(name)
-    except ValueError:
-        raise NotAJournal("it has a measurement that nobody knows") from None
-
-
-def _text(raw: bytes) -> str:
-    """Whatever the disk made of it: what reads it knows what it must be."""
-    return raw.decode("ascii", "replace")
-
-
-def _clock(name: str) -> Clock:
-    try:
-        return Clock(name)
-    except ValueError:
-        raise NotAJournal("it has a kind of clock that nobody knows") from None
-
-
-def read_layout(packed: object) -> Layout | None:
-    """None if the disk has changed it."""
-    try:
-        return Layout.read(packed) if isinstance(packed, bytes) else None
-    except ValueError:
-        return None
-
-
-def _within(number: object, low: int, high: int) -> int:
-    """What is beyond would make all that comes after it wrong: no point may be before the last one."""
-    if not isinstance(number, int) or not low <= number <= high:
-        raise NotAJournal("it has a number that cannot be")
-    return number
-
-
-_BEYOND_USE = {
-    sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB,
-    # What we ask never changes: if there is no such table or a row breaks a rule, the file is not what we wrote.
-    sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH,
-}  # fmt: skip
-
-
-@contextlib.contextmanager
-def _judged() -> Iterator[None]:
-    """A damaged file is another matter than a disk that is full or away."""
-    try:
-        yield
-    except sqlite3.DatabaseError as wrong:
-        if getattr(wrong, "sqlite_errorcode", 0) & 0xFF in _BEYOND_USE:
-            raise NotAJournal(str(wrong)) from wrong
-        raise
-    except (UnicodeDecodeError, TypeError, OverflowError) as wrong:  # a column, or the schema, is of another kind
-        raise NotAJournal(f"something in it is not of its kind: {wrong}") from wrong
+def _found(columns: Columns, boot: str) -> Found:
+    place = Place(columns.of_measurement, columns.id, columns.points)
+    untrusted = columns.clock == Clock.UNTRUSTED.value
+    return Found(place, untrusted, bool(columns.handed), columns.last_us, columns.last_seq, boot)

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from edge_agent.intake import LOT_POINTS
-from edge_agent.journal_file import Found, JournalFile, Place
+from edge_agent.journal_file import JournalFile
+from edge_agent.journal_places import Found, Place
 from edge_agent.stamping import joined
 
 MOST_ROWS = 512

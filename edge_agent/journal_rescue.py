@@ -3,118 +3,134 @@
 import contextlib
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
-from classroom_profiles.telemetry import Clock, Layout, Measurement, NeedLayout, Unreadable, digest
+from classroom_profiles.telemetry import Layout, Measurement
 from edge_agent.damaged_journals import corrupt
-from edge_agent.journal_file import READ, read_layout
+from edge_agent.journal_layouts import read_layout
+from edge_agent.journal_log import mend
 from edge_agent.journal_tally import Tally
 from edge_agent.journal_upgrade import row_of_1
 from edge_agent.stamping import Row
 
-_FROM_FRONT = "SELECT id FROM {table} WHERE measurement = ? ORDER BY id"
-_FROM_BACK = "SELECT id FROM {table} WHERE measurement = ? ORDER BY id DESC"
-_READ_1 = """
-SELECT points, offset_us, last_us, last_seq, digest, payload FROM {table} WHERE measurement = ? AND id = ?
-"""
+_ENDS = ("", " DESC")
+_KEYS = "SELECT CAST(measurement AS BLOB), id FROM {table} {where} ORDER BY measurement{end}, id{end}"
+_ONE = "WHERE measurement = CAST(? AS TEXT) AND id = ?"
+_ONE_OUT_OF_ORDER = "WHERE CAST(measurement AS BLOB) = ? AND +id = ?"
+_MOST_OUT_OF_ORDER = 64
+"""Rows that are looked for in the whole table, since the way to them is damaged."""
+_READ = "SELECT offset_us, payload FROM {table} {where}"
+_READ_1 = "SELECT points, offset_us, last_us, last_seq, digest, payload FROM {table} {where}"
 
 _DAMAGE = (sqlite3.Error, TypeError, ValueError, OverflowError)
 """What sqlite3 raises for a damaged page, and for a column, or a word of the schema, that is of another kind."""
+
+_Key = tuple[bytes, int]
 
 
 class Rescue:
     """Reads a file that nobody else uses; never raises for what it finds in it."""
 
     def __init__(self, path: Path) -> None:
+        with contextlib.suppress(OSError):
+            mend(path.with_name(f"{path.name}-wal"))
         self._connection = sqlite3.connect(path, timeout=0.0, isolation_level=None)
-        self._layouts: dict[int, Layout] = {}
         self._made: dict[bytes, Layout] = {}
+        self._out_of_order = 0
+        self.points: dict[Measurement, int] = {}
+        """In the rows that were read so far."""
+        self.next_seq: dict[Measurement, int] = {}
 
     def __enter__(self) -> "Rescue":
         with contextlib.suppress(*_DAMAGE):
             self._connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+            self._connection.execute("PRAGMA writable_schema = ON")  # one table whose words are damaged is not all
         return self
 
     def __exit__(self, *_: object) -> None:
         self._connection.close()
 
     def tally(self) -> Tally:
-        try:
-            row = self._connection.execute("SELECT counts FROM tally").fetchone()
-            tally = Tally() if row is None else msgspec.json.decode(row[0], type=Tally)
-            return tally if tally.plausible else Tally()
-        except (*_DAMAGE, msgspec.DecodeError):
-            return Tally()
+        for table in ("tally", "tally_again"):
+            with contextlib.suppress(*_DAMAGE):
+                row = self._connection.execute(f"SELECT counts FROM {table}").fetchone()  # noqa: S608
+                if row is not None:
+                    return Tally.read(row[0])
+        return Tally()
 
     def rows(self) -> Iterator[Row]:
-        """Oldest first; each as it was written, by its digest."""
-        version = self._version()
-        if version != 1:
-            yield from self._found("entry", version)
-        yield from self._found("entry" if version == 1 else "entry_1", 1)
+        """Oldest first, each once, as it was written: its own checksum says so."""
+        seen: set[str] = set()
+        for table in ("entry", "entry_2", "entry_1"):
+            for row in self._found(table, with_names=self._has_names(table)):
+                if row.digest not in seen:
+                    seen.add(row.digest)
+                    self.points[row.measurement] = self.points.get(row.measurement, 0) + row.points
+                    self.next_seq[row.measurement] = max(self.next_seq.get(row.measurement, 0), row.last_seq + 1)
+                    yield row
 
-    def _found(self, table: str, version: int) -> Iterator[Row]:
-        ids = [(row_id, measurement) for measurement in Measurement for row_id in self._ids(table, measurement)]
-        for row_id, measurement in sorted(ids):
-            row = None
-            with contextlib.suppress(*_DAMAGE, Unreadable, NeedLayout):
-                row = self._row_1(table, measurement, row_id) if version == 1 else self._row(measurement, row_id)
-            if row is not None:
-                yield row
+    def _found(self, table: str, *, with_names: bool) -> Iterator[Row]:
+        for key in sorted(self._keys(table), key=lambda key: key[1]):
+            with contextlib.suppress(*_DAMAGE):
+                if with_names:
+                    row = row_of_1(key[0].decode("ascii", "replace"), self._one(_READ_1, table, key), self._made)
+                else:
+                    row = self._row(*self._one(_READ, table, key))
+                if row is not None:
+                    yield row
 
-    def _version(self) -> int:
-        try:
-            return int(self._connection.execute("PRAGMA user_version").fetchone()[0])
-        except _DAMAGE:
-            return 0
+    def _has_names(self, table: str) -> bool:
+        """True for version 1, whose rows needed no layouts."""
+        with contextlib.suppress(*_DAMAGE):
+            self._connection.execute(f"SELECT layout FROM {table} LIMIT 0").fetchall()  # noqa: S608
+            return False
+        return True
 
-    def _row(self, measurement: Measurement, row_id: int) -> Row | None:
-        found: Any = self._connection.execute(READ, (measurement.value, row_id)).fetchone()
-        points, clock, offset_us, last_us, last_seq, name, layout_id, payload = found
-        layout = self._layout(layout_id)
-        if layout is None or digest(payload) != name:
+    def _one(self, question: str, table: str, key: _Key) -> tuple[Any, ...]:
+        """Raises one of _DAMAGE if it cannot be had."""
+        with contextlib.suppress(sqlite3.Error):
+            found = self._connection.execute(question.format(table=table, where=_ONE), key).fetchone()
+            if found is not None:
+                return tuple(found)
+        self._out_of_order += 1
+        if self._out_of_order > _MOST_OUT_OF_ORDER:
+            raise ValueError("too many to look for")
+        return tuple(self._connection.execute(question.format(table=table, where=_ONE_OUT_OF_ORDER), key).fetchone())
+
+    def _row(self, offset_us: object, payload: object) -> Row | None:
+        if not isinstance(payload, bytes):
             return None
-        row = Row(measurement, points, Clock(clock), offset_us, last_us, last_seq, name, layout, payload)
-        batch = row.batch()  # what the row says of it may be damaged, too
-        return replace(
-            row,
-            points=sum(len(run.times_us) for run in batch.columns),
-            last_us=max(run.times_us[-1] for run in batch.columns),
-            last_seq=batch.last_seq,
-        )
+        for layout in self._layouts:
+            with contextlib.suppress(ValueError):
+                return Row.read(layout, payload, offset_us if isinstance(offset_us, int) else 0)
+        return None
 
-    def _row_1(self, table: str, measurement: Measurement, row_id: int) -> Row | None:
-        question = _READ_1.format(table=table)
-        found: Any = self._connection.execute(question, (measurement.value, row_id)).fetchone()
-        return row_of_1(measurement.value, found, self._made)
-
-    def _layout(self, layout_id: int) -> Layout | None:
-        """From whichever of its two places can be read."""
-        if layout_id not in self._layouts:
-            for table in ("layout", "layout_again"):
-                question = f"SELECT packed FROM {table} WHERE id = ?"  # noqa: S608 - one of two names
+    @cached_property
+    def _layouts(self) -> list[Layout]:
+        """From whichever of their two places can be read."""
+        found: dict[bytes, Layout] = {}
+        for table in ("layout", "layout_again"):
+            for end in _ENDS:
                 with contextlib.suppress(*_DAMAGE):
-                    found = read_layout(self._connection.execute(question, (layout_id,)).fetchone()[0])
-                    if found is not None:
-                        self._layouts[layout_id] = found
-                        break
-        return self._layouts.get(layout_id)
+                    for (packed,) in self._connection.execute(f"SELECT packed FROM {table} ORDER BY id{end}"):  # noqa: S608
+                        if (layout := read_layout(packed)) is not None:
+                            found[layout.packed] = layout
+        return list(found.values())
 
-    def _ids(self, table: str, measurement: Measurement) -> set[int]:
-        """From both ends up to the first page that cannot be read."""
-        found: set[int] = set()
-        for question in (_FROM_FRONT, _FROM_BACK):
-            try:
-                for (row_id,) in self._connection.execute(question.format(table=table), (measurement.value,)):
-                    found.add(row_id)
-            except _DAMAGE:
-                continue
-            break
-        return {row_id for row_id in found if isinstance(row_id, int)}
+    def _keys(self, table: str) -> set[_Key]:
+        """From both ends, of the whole and of each measurement, up to the first page that cannot be read."""
+        found: set[_Key] = set()
+        for measurement in (None, *Measurement):
+            where = "" if measurement is None else "WHERE measurement = ?"
+            for end in _ENDS:
+                question = _KEYS.format(table=table, where=where, end=end)
+                with contextlib.suppress(*_DAMAGE):
+                    for raw, row_id in self._connection.execute(question, (measurement,) if measurement else ()):
+                        if isinstance(raw, bytes) and isinstance(row_id, int):
+                            found.add((raw, row_id))
+        return found
 
 
 def not_rescued(path: Path, known: int, newest: int) -> list[Path]:

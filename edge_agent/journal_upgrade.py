@@ -1,10 +1,13 @@
-"""Journals of version 1, whose batches had their names in them as msgpack: read, and packed anew.
+"""Journals of earlier versions: their rows are read, checked, and written as those of the newest.
 
+Version 2 had no checksum over a row's columns. Version 1 had the names of series in each batch, as msgpack:
 [1, boot, trusted, first_seq, last_seq, base_us, [[measurement, room, device, role, metric, simulated, [time, ...],
 [value, ...]], ...]], the times counted each from the one before, the first from base_us
 """
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from itertools import accumulate
 from typing import Any
 
@@ -12,10 +15,17 @@ import msgspec
 
 from classroom_profiles.layout import Entry
 from classroom_profiles.telemetry import Clock, Layout, Measurement, Run, Series, digest, runs
-from edge_agent.journal_file import JournalFile, Place
+from edge_agent.journal_file import JournalFile
+from edge_agent.journal_places import Place
 from edge_agent.stamping import Row
 
 _ROWS = 200
+_log = logging.getLogger("lophoc.journal")
+_COLUMNS = {
+    # "1": perhaps the uplink has had it
+    "entry_1": "measurement, id, 1, points, offset_us, last_us, last_seq, digest, payload",
+    "entry_2": "measurement, id, handed, offset_us, layout, payload",
+}
 
 
 class _Column(msgspec.Struct, array_like=True, frozen=True):
@@ -42,29 +52,62 @@ class _Batch(msgspec.Struct, array_like=True, frozen=True):
 _decoder = msgspec.msgpack.Decoder(_Batch)
 
 
+def moved(file: JournalFile) -> None:
+    """Move the rows of an earlier version, if there are any; those that cannot be read are counted."""
+    if not file.old_tables():
+        return
+    points, bad = upgrade(file)
+    if bad:
+        tally = file.tally()
+        tally.set_aside += bad
+        with file.transaction():
+            file.save(tally)
+    _log.info("the journal is of an earlier version: %d points are moved, %d batches set aside", points, bad)
+
+
 def upgrade(file: JournalFile) -> tuple[int, int]:
-    """Move every row of version 1, some at a time, so that it may be cut short and goes on at the next start.
+    """Move every row of an earlier version, some at a time, so that it may be cut short and goes on at the next start.
 
     How many points were moved, and how many rows could not be read and are kept aside.
     """
-    moved = bad = 0
-    layouts: dict[bytes, Layout] = {}
-    while file.has_old_rows():
-        some = file.old_rows(_ROWS)
+    points = bad = 0
+    for table in file.old_tables():
+        layouts = dict(file.layouts.all())
+        made: dict[bytes, Layout] = {}
+        columns = _COLUMNS[table]
+        while some := file.old_rows(table, columns, _ROWS):
+            with file.transaction():
+                for name, row_id, handed, *old in some:
+                    row = row_of_1(name, old, made) if table == "entry_1" else row_of_2(name, old, layouts)
+                    if row is None:
+                        payload = old[-1]
+                        kept = payload if isinstance(payload, bytes) else str(payload).encode()
+                        file.aside.keep("its bytes have changed on the disk", kept)
+                        bad += 1
+                    else:
+                        file.append(row_id, row)
+                        if handed:
+                            file.hand_out([Place(row.measurement, row_id, row.points)])
+                        points += row.points
+                    file.remove_old(table, name, row_id)
         with file.transaction():
-            for old in some:
-                row = row_of_1(old[0], old[2:], layouts)
-                if row is None:
-                    file.keep_aside("its bytes have changed on the disk", bytes(old[-1]))
-                    bad += 1
-                else:
-                    file.append(old[1], row)
-                    file.hand_out([Place(row.measurement, old[1], row.points)])  # perhaps it was
-                    moved += row.points
-                file.remove_old(old[0], old[1])
-            if not some:
-                file.no_more_old()
-    return moved, bad
+            file.no_more_old(table)
+    return points, bad
+
+
+def row_of_2(name: str, found: Sequence[Any], layouts: Mapping[int, Layout]) -> Row | None:
+    """None if it is not what was written.
+
+    `found`: offset_us, layout, payload. `layouts`: all there are, by the ids under which they were found.
+    """
+    offset_us, layout_id, payload = found
+    first = [layouts[layout_id]] if layout_id in layouts else []
+    for layout in [*first, *layouts.values()]:
+        with suppress(ValueError, TypeError):
+            row = Row.read(layout, payload, int(offset_us))
+            if row.measurement.value == name:
+                return row
+    return None
 
 
 def row_of_1(name: str, found: Sequence[Any], layouts: dict[bytes, Layout]) -> Row | None:

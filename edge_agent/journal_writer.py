@@ -11,28 +11,30 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from itertools import islice
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
-from classroom_profiles.telemetry import Clock, Measurement
+from classroom_profiles.telemetry import Clock
 from edge_agent.backoff import delays
 from edge_agent.clock import Moment
 from edge_agent.damaged_journals import corrupt, put_aside, times_corrupt
 from edge_agent.intake import LOT_POINTS
+from edge_agent.journal_account import account
 from edge_agent.journal_desk import Desk, Settled
-from edge_agent.journal_file import Found, JournalFile, NotAJournal, Parcel, Place
+from edge_agent.journal_file import JournalFile, Key
 from edge_agent.journal_join import MOST_ROWS, join, small_ends
-from edge_agent.journal_rescue import Rescue, not_rescued
+from edge_agent.journal_judge import NotAJournal
+from edge_agent.journal_ledger import Ledger, waits_for_the_time
+from edge_agent.journal_places import Found, Parcel, Place
 from edge_agent.journal_tally import Tally
-from edge_agent.journal_upgrade import upgrade
+from edge_agent.journal_upgrade import moved
 from edge_agent.stamping import Row, Stamper, retimed
 
 _CALM_POINTS = 4_000
 """Of a row while nobody wants it: fewer and larger ones take less room, and are sent faster later."""
 _LOOK_AGAIN_S = 1.0
 _RETIME_ROWS = 50
-_RESCUE_ROWS = 200
 _TAKE_POINTS = 10 * LOT_POINTS
 _DISK_WAITS_S = (0.2, 5.0)
 
@@ -61,10 +63,10 @@ class Writer:
         self._seal_s = seal_s
         self._stamper = Stamper(boot)
         self._file: JournalFile | None = None
-        self._counted = False
-        self._saved = Tally()
+        self._ledger = Ledger(self._stamper)
         self._done: set[str] = set()
-        self._rescued = 0
+        self._whole = False
+        """The file was read from end to end once, and SQLite finds its way in it."""
         self._unsaved: list[Row] = []
         self._fresh: list[Place] = []
         self._fresh_since = 0.0
@@ -90,6 +92,9 @@ class Writer:
 
     def _end(self, failure: BaseException | None) -> None:
         if self._file is not None:
+            if failure is None:
+                with suppress(NotAJournal, sqlite3.Error), self._file.transaction():
+                    self._ledger.save(self._file, self._desk.counts(), self._ledger.gone, self._unsaved)
             self._file.close()
         lost = self._desk.end(failure) + _points(self._unsaved)
         if lost:
@@ -163,21 +168,22 @@ class Writer:
         rows = list(enumerate(self._unsaved, self._next_id))
         fresh = self._fresh + [Place(row.measurement, row_id, row.points) for row_id, row in rows]
         seal = self._seal_is_due(fresh)
+        gone: list[Place] = []
         with file.transaction():
             for parcel, ack in settled:
                 place = Place(parcel.measurement, parcel.id, parcel.points)
-                if ack.unreadable:
-                    file.set_aside(place, ack.unreadable)
-                else:
-                    file.remove(place)
+                if file.set_aside(place, ack.unreadable) if ack.unreadable else file.remove(place):
+                    gone.append(place)
             for row_id, row in rows:
                 file.append(row_id, row)
             joined_away = join(file, fresh, LOT_POINTS if self._desk.wanted else _CALM_POINTS) if seal else set()
             dropped = file.make_room(out)
             for place in dropped:
                 tally.dropped[place.measurement] = tally.dropped.get(place.measurement, 0) + place.points
-            if settled or dropped or tally != self._saved:
-                self._save(file, tally)
+            without = self._ledger.without([*gone, *dropped])
+            if settled or dropped or seal or self._ledger.is_news(tally):
+                self._ledger.save(file, tally, without)
+        self._ledger.gone = without
         if rows and not self._fresh:
             self._fresh_since = time.monotonic()
         self._untrusted |= {
@@ -185,14 +191,14 @@ class Writer:
         }
         self._unsaved = []
         self._next_id += len(rows)
-        gone = {place.id for place in dropped}
+        dropped_ids = {place.id for place in dropped}
         settled_ids = {parcel.id for parcel, _ in settled}
-        for row_id in gone | joined_away | settled_ids:
+        for row_id in dropped_ids | joined_away | settled_ids:
             self._untrusted.pop(row_id, None)
-        self._fresh = [] if seal else [place for place in fresh if place.id not in gone]
+        self._fresh = [] if seal else [place for place in fresh if place.id not in dropped_ids]
         if seal:
             self._sealed_to = max(place.id for place in fresh if place.id not in joined_away)
-        self._saved = tally
+        self._ledger.counted(tally)
         return dropped
 
     def _seal_is_due(self, fresh: Sequence[Place]) -> bool:
@@ -200,11 +206,6 @@ class Writer:
         if sum(place.points for place in fresh) >= enough or len(fresh) >= MOST_ROWS:
             return True
         return bool(self._fresh) and self._desk.wanted and time.monotonic() >= self._fresh_since + self._seal_s
-
-    def _save(self, file: JournalFile, tally: Tally) -> None:
-        tally.last_us, tally.next_seq, tally.rescued = self._stamper.last_us, self._stamper.next_seq, self._rescued
-        tally.sure_us = self._stamper.sure_us
-        file.save(tally)
 
     def _hand_out(self) -> None:
         """Answer the uplink, if there is something for it."""
@@ -216,7 +217,10 @@ class Writer:
             return  # some of it waits for the time
         parcels: list[Parcel] = []
         while last > request.after:
-            parcels, damaged = file.between(request.after, last, request.most)
+            parcels, damaged, changed = file.between(request.after, last, request.most)
+            if changed:
+                self._look_through_again(changed)
+                return
             if not damaged:
                 break
             self._set_aside(file, damaged)
@@ -262,7 +266,7 @@ class Writer:
             self._stamper.put_right(max((one.last_us for one in right), default=-1))
             tally = self._desk.counts()
             tally.retimed += _points(right)
-            self._save(file, tally)
+            self._ledger.save(file, tally, self._ledger.gone, self._unsaved)
         self._desk.retimed(_points(right))
         for place in some:
             del self._untrusted[place.id]
@@ -283,35 +287,43 @@ class Writer:
             self.oldest_us = self._file.oldest_us()
 
     def _set_aside(self, file: JournalFile, damaged: Sequence[Place]) -> None:
+        """Rows of which all is known but what was in them."""
+        without, lost = self._ledger.without(damaged), sum(place.points for place in damaged)
         tally = self._desk.counts()
         tally.set_aside += len(damaged)
+        tally.damaged += lost
         with file.transaction():
             for place in damaged:
                 file.set_aside(place, "its bytes have changed on the disk")
-            self._save(file, tally)
-        self._desk.damaged(damaged)
-        _log.error("%d batches of the journal have changed on the disk and are set aside", len(damaged))
+            self._ledger.save(file, tally, without, self._unsaved)
+        self._ledger.gone = without
+        self._desk.damaged(len(damaged), lost)
+        _log.error("%d points of the journal have changed on the disk and are set aside", lost)
+
+    def _look_through_again(self, changed: Sequence[Key]) -> None:
+        """Columns have changed under us: what they were is found out as at the start."""
+        _log.error("%d rows of the journal have changed on the disk", len(changed))
+        self._close()
+        self._opened()
 
     def _opened(self) -> JournalFile:
         """The file, and what it holds taken into account."""
         self.corrupt = times_corrupt(self._path)
         file = JournalFile.open(self._path, self._max_bytes)
         try:
-            self._upgrade(file)
-            self._rescue(file)
-            with file.transaction():
-                join(file, small_ends(file.found(), self._sealed_to), LOT_POINTS)
-                file.forget_layouts()
-            tally, next_seq, found = file.tally(), file.next_seq(), file.found()
-            self._go_on(tally, next_seq, found)
+            if not self._whole:
+                file.check()
+            self._whole = True
+            moved(file)
+            self._next_id, lost = self._ledger.rescue(
+                file, self._path, self.corrupt, self._done, self._next_id, self._desk.counts(), self._unsaved
+            )
+            if lost:
+                self._desk.damaged(0, lost)
+            found = self._account(file)
         except BaseException:
             file.close()
             raise
-        # If the last commit failed and came through all the same, its rows are there.
-        self._unsaved = [row for row in self._unsaved if row.last_seq >= next_seq.get(row.measurement, 0)]
-        there = {each.place.id: each.place.points for each in found}
-        self._desk.found(there, _points(self._unsaved), None if self._counted else tally)
-        self._counted = True
         self._fresh = []
         if found:
             self._sealed_to = max(self._sealed_to, found[-1].place.id)
@@ -319,54 +331,23 @@ class Writer:
         self._file = file
         return file
 
-    def _go_on(self, tally: Tally, next_seq: Mapping[Measurement, int], found: Sequence[Found]) -> None:
-        """Numbers and times go on where they stopped."""
-        of_this_boot = [each for each in found if each.untrusted and not each.handed and each.boot == self._boot]
-        self._untrusted = {each.place.id: each.place for each in of_this_boot}
-        rest = max((each.last_us for each in found if each.place.id not in self._untrusted), default=-1)
-        self._stamper.sent_until(max(rest, tally.last_us if tally.sure_us is None else tally.sure_us))
-        self._stamper.go_on_after(max((each.last_us for each in found), default=-1), next_seq)
-        self._stamper.go_on_after(tally.last_us, tally.next_seq)
-
-    def _upgrade(self, file: JournalFile) -> None:
-        if not file.has_old_rows():
-            return
-        moved, bad = upgrade(file)
-        if bad:
-            tally = file.tally()
-            tally.set_aside += bad
-            with file.transaction():
-                file.save(tally)
-        _log.info("the journal is of an earlier version: %d points are moved, %d batches set aside", moved, bad)
-
-    def _rescue(self, file: JournalFile) -> None:
-        """Copy what can be read of damaged files that was not copied yet. It may be cut short, and begins again."""
-        self._rescued = file.tally().rescued
-        if self._rescued >= self.corrupt:
-            return
-        damaged = not_rescued(self._path, self._rescued, self.corrupt)
-        there = file.digests() | self._done
-        copied = 0
-        for path in damaged:
-            with Rescue(path) as rescue:
-                rows = (row for row in rescue.rows() if row.digest not in there)
-                while some := list(islice(rows, _RESCUE_ROWS)):
-                    with file.transaction():
-                        for row_id, row in enumerate(some, self._next_id):
-                            file.append(row_id, row)
-                            file.hand_out([Place(row.measurement, row_id, row.points)])  # perhaps it was
-                    self._next_id += len(some)
-                    copied += _points(some)
-                tally = rescue.tally()
-            self._stamper.go_on_after(tally.last_us, tally.next_seq)
-            if not self._counted:
-                self._desk.found({}, 0, tally)
-        self._counted = True
-        self._rescued = self.corrupt
-        self._done = set()
+    def _account(self, file: JournalFile) -> Sequence[Found]:
+        """Go on where it stopped, with what is there; what is missing is counted."""
+        got = account(file)
+        if got.lost or got.set_aside:
+            _log.error("the disk has lost %d points of the journal", got.lost)
+        # If the last commit failed and came through all the same, its rows are there.
+        self._unsaved = [row for row in self._unsaved if row.last_seq >= got.next_seq.get(row.measurement, 0)]
+        there = {each.place.id: each.place.points for each in got.found}
+        before = None if self._ledger.known else got.tally
+        self._desk.opened(there, _points(self._unsaved), before, got.set_aside, got.lost)
+        self._untrusted = waits_for_the_time(got.found, self._boot)
+        self._ledger.go_on(got, self._untrusted, self._unsaved)
         with file.transaction():
-            self._save(file, self._desk.counts())
-        _log.warning("%d points could be read in what was damaged, and are kept", copied)
+            joined_away = join(file, small_ends(got.found, self._sealed_to), LOT_POINTS)
+            file.layouts.remove_unused()
+            self._ledger.save(file, self._desk.counts(), self._ledger.gone, self._unsaved)
+        return file.look_through()[0] if joined_away else got.found
 
     def _begin_anew(self, wrong: NotAJournal) -> None:
         """What is in memory is kept; of what was in the file, whatever can be read."""
@@ -375,7 +356,8 @@ class Writer:
         self.corrupt = times_corrupt(self._path)
         aside = corrupt(self._path, self.corrupt)
         _log.error("the journal is damaged (%s): it is put aside as %s, a new one is begun", wrong, aside.name)
-        self._saved = Tally()
+        self._ledger.begin_anew()
+        self._whole = False
         self._done |= self._desk.begin_anew()
 
     def _lose_disk(self, wrong: Exception) -> None:

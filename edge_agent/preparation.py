@@ -27,7 +27,7 @@ from edge_agent.lesson import (
 )
 from edge_agent.live_room import LiveRoom
 from edge_agent.preflight import MayTell, anybody_may
-from firmware_bridge.errors import BadReply, DeviceError, Refused
+from firmware_bridge.errors import BadReply, DeviceError, Refused, Unreachable
 
 VERIFY_S = 2.0
 
@@ -93,7 +93,7 @@ class Preparation:
         if before:
             await asyncio.wait(before)
         step = self.lesson.step(step_id)
-        if step.state in (StepState.FAILED, StepState.NOT_TRIED):  # from before a restart
+        if step.state in (StepState.FAILED, StepState.NOT_TRIED) and not _was_away(step):  # from before a restart
             self._judge(step)
             return
         if step.state in (StepState.DONE, StepState.ALREADY) and self._holds(step):
@@ -163,7 +163,14 @@ class Preparation:
         for attempt in range(1, step.retries + 2):
             if error is not None:
                 moved = moved or leaves_doubt(error)
-                await asyncio.sleep(next(pauses))
+                if self._is_away(step) and state is not None:
+                    if self._came_after_one_that_is_away(step):
+                        return error
+                    # Said now, not when the last try has failed: in an emergency somebody has to go there. It is tried
+                    # again all the same, and at once when the device is back.
+                    now = self.lesson.step(step.id)
+                    self._put(replace(now, state=StepState.FAILED, error=error, perhaps_moved=moved))
+                await self._pause(step, next(pauses))
             if state is not None:
                 now = self.lesson.step(step.id)
                 self._put(replace(now, state=state, attempt=attempt, error=error, perhaps_moved=moved))
@@ -183,6 +190,24 @@ class Preparation:
             if error is None or error.code == "fault":  # a lamp does not mend itself
                 return error
         return error
+
+    def _is_away(self, step: LessonStep) -> bool:
+        return not self._room.health(step.device).reachable
+
+    def _came_after_one_that_is_away(self, step: LessonStep) -> bool:
+        """Its device has been waited for already."""
+        earlier = [self.lesson.step(name) for name in step.after]
+        return any(
+            one.device == step.device and one.error is not None and one.error.code == Unreachable.code
+            for one in earlier
+        )
+
+    async def _pause(self, step: LessonStep, pause_s: float) -> None:
+        """Before it is tried again; as short as can be if it is away now."""
+        if self._is_away(step):
+            await self._room.until(lambda: not self._is_away(step), pause_s)
+        else:
+            await asyncio.sleep(pause_s)
 
     async def _verify(self, device: str, command: Command) -> None:
         """It confirmed; now it must also read so, where it reads that at all. Raises BadReply."""
@@ -239,3 +264,8 @@ class Preparation:
     def _put(self, step: LessonStep) -> None:
         self.lesson = self.lesson.with_step(step)
         self._show(self.lesson)
+
+
+def _was_away(step: LessonStep) -> bool:
+    """It was to be tried again."""
+    return step.error is not None and step.error.code == Unreachable.code and step.attempt <= step.retries

@@ -22,6 +22,7 @@ from classroom_profiles.telemetry import (
     digest,
     encode,
     fits,
+    names,
     pack,
     runs,
     runs_of,
@@ -56,6 +57,18 @@ class Row:
     def batch(self) -> Batch:
         """Raises Unreadable."""
         return decode(self.payload, {self.layout.key: self.layout})
+
+    @classmethod
+    def read(cls, layout: Layout, payload: bytes, offset_us: int = 0) -> "Row":
+        """What the payload itself says, whose own checksum has to hold. Raises ValueError."""
+        if not names(payload, layout):
+            raise ValueError("its names are others")
+        batch = decode(payload, {layout.key: layout})
+        points = sum(len(run.times_us) for run in batch.columns)
+        last_us = max(run.times_us[-1] for run in batch.columns)
+        measurement = batch.columns[0].series.measurement
+        named = digest(payload)
+        return cls(measurement, points, batch.clock, offset_us, last_us, batch.last_seq, named, layout, payload)
 
     @classmethod
     def of(cls, layout: Layout, clock: Clock, offset_us: int, first: int, last: int, made: Sequence[Run]) -> "Row":

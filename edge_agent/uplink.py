@@ -1,13 +1,14 @@
 """The uplink: sends what the journal holds and lets go of it when the centre says that it is stored.
 
     journal ─parcels─► feed ─► lanes ─publish, QoS 1─► broker ─► centre
-       ▲                         │ again after 5 to 20 s                │
+       ▲                         │ again, when an ack is late           │
        └────────settle───────────┴◄────────────── ack ◄─────────────────┘
 
 A few parcels are on their way at a time, one in each lane. Neither the broker's word nor a lost connection counts:
-a parcel is sent again, with its layout or without, until the centre's own ack names the bytes of one of the two. While
-the centre answers, points are gathered for a second; the slower it is, the longer they are gathered, and the larger
-parcels become. Each connection has a status topic, kept by the broker: `online`, and `offline` by the last will.
+a parcel is sent again, with its layout or without, until the centre's own ack names the bytes of one of the two; when,
+is learned from how long acks take (`ack_wait`). While the centre answers, points are gathered for a second; the slower
+it is, the longer they are gathered, and the larger parcels become. Each connection has a status topic, kept by the
+broker: `online`, and `offline` by the last will.
 """
 
 import asyncio
@@ -29,9 +30,10 @@ import msgspec
 from classroom_profiles.telemetry import VERSION as WIRE_VERSION
 from classroom_profiles.telemetry import Ack, Unreadable, decode_ack, digest, with_layout
 from classroom_profiles.topics import Address
+from edge_agent.ack_wait import AckWait
 from edge_agent.backoff import delays
 from edge_agent.journal import Journal
-from edge_agent.journal_file import Parcel
+from edge_agent.journal_places import Parcel
 from edge_agent.known_layouts import KnownLayouts
 from edge_agent.uplink_feed import Feed
 from firmware_bridge.transports.mqtt import Broker, WrongBroker
@@ -49,6 +51,7 @@ _STEADY_S = 10.0
 _TELL_S = 1.0
 _STATUS_S = 30.0
 _LONGEST_SLOW_S = 60.0
+_ACK_BYTES = 64 * 1024
 _REFUSED_QOS = 0x80
 _NO_DELAY = ((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),)
 
@@ -62,6 +65,9 @@ class _Sent:
     parcel: Parcel
     whole: str = ""
     """The digest of the bytes that have the layout in them, once they were sent."""
+    sent_at: float = 0.0
+    times: int = 0
+    """Sent since the centre last answered it with anything."""
     answered: bool = False
     news: asyncio.Event = field(default_factory=asyncio.Event)
     """It is answered, or should be sent again at once."""
@@ -71,12 +77,12 @@ class Uplink:
     """Runs for as long as the agent does. It has a connection of its own, to the centre's broker."""
 
     def __init__(
-        self, url: str, address: Address, journal: Journal, changed: Callable[[], None], *, answer_s: float = 5.0
+        self, url: str, address: Address, journal: Journal, changed: Callable[[], None], *, answer_s: float = 15.0
     ) -> None:
         """`changed` is called, at most about once a second, when what a person sees of it has changed.
 
-        `answer_s`: how long the centre may take before a parcel is sent again. The password of the URL's user is
-        $LOPHOC_UPLINK_PASSWORD. Raises WrongBroker.
+        `answer_s`: how long the centre may take before a parcel is sent again, until it is known how long it takes. The
+        password of the URL's user is $LOPHOC_UPLINK_PASSWORD. Raises WrongBroker.
         """
         if urlsplit(url).password is not None:
             raise WrongBroker(f"a password does not belong in the uplink's URL: put it in {PASSWORD}")
@@ -84,7 +90,7 @@ class Uplink:
         self._address = address
         self._journal = journal
         self._changed = changed
-        self._answer_s = answer_s
+        self._ack_wait = AckWait(answer_s)
         self._linked = False
         self._silent = False
         self._feed = Feed(journal)
@@ -177,14 +183,16 @@ class Uplink:
             sent = _Sent(await self._feed.next())
             self._lanes.append(sent)
             await self._keep_quiet()  # it may have waited long for one
-            waits = delays(self._answer_s, 4 * self._answer_s)
             while not sent.answered:
                 sent.news.clear()
+                sent.times += 1
+                sent.sent_at = asyncio.get_running_loop().time()
                 await client.publish(self._address.topic("up"), self._bytes(sent), qos=1)
                 try:
-                    async with asyncio.timeout(next(waits)):
+                    async with asyncio.timeout(self._ack_wait.of(sent.times)):
                         await sent.news.wait()
                 except TimeoutError:
+                    self._ack_wait.passed(sent.times)
                     self._hush(True)
                 if not sent.answered:
                     await self._keep_quiet()
@@ -211,10 +219,13 @@ class Uplink:
         async for message in client.messages:
             if not isinstance(message.payload, bytes):
                 continue
+            if len(message.payload) > _ACK_BYTES:
+                self._complain("an answer from the centre %s", "is too large to be one")
+                continue
             try:
                 ack = decode_ack(message.payload)
             except Unreadable as why:
-                self._complain("an answer from the centre cannot be read: %s", str(why))
+                self._complain("an answer from the centre cannot be read: %.200s", str(why))
                 continue
             self._heard(ack)
 
@@ -222,7 +233,7 @@ class Uplink:
         if ack.slow_s:
             slow_s = min(ack.slow_s, _LONGEST_SLOW_S)
             self._quiet_until = max(self._quiet_until, asyncio.get_running_loop().time() + slow_s)
-        named = [sent for sent in self._lanes if ack.batch in (sent.parcel.digest, sent.whole)]
+        named = [sent for sent in self._lanes if ack.batch and ack.batch in (sent.parcel.digest, sent.whole)]
         if not named:
             return  # a second answer, or one to an earlier process: what it names is gone, or is sent again
         if not ack.settles:
@@ -232,9 +243,11 @@ class Uplink:
             self._complain("an answer from the centre %s", "does not account for every point, so it is none")
             return
         if ack.unreadable:
-            self._complain("the centre cannot read a batch, it is set aside: %s", ack.unreadable)
+            self._complain("the centre cannot read a batch, it is set aside: %.200s", ack.unreadable)
         elif ack.batch == named[0].whole:
             self._layouts.acknowledged(named[0].parcel.layout)
+        if named[0].times == 1:
+            self._ack_wait.measured(asyncio.get_running_loop().time() - named[0].sent_at)
         for sent in named:  # two, if the parcel was rescued from a damaged file while it was on its way
             self._lanes.remove(sent)
             self._journal.settle(sent.parcel, ack if sent is named[0] else Ack(ack.batch, 0))
@@ -247,15 +260,19 @@ class Uplink:
         self._is_there()
         if ack.need_layout and ack.batch == sent.parcel.digest:
             self._layouts.asked_for(sent.parcel.layout)
+            sent.times = 0
             sent.news.set()
         elif ack.busy and ack.slow_s:
+            sent.times = 0
             sent.news.set()  # it waits with all the others
 
     def _is_there(self) -> None:
         if self._silent:
             self._hush(False)
+            before = asyncio.get_running_loop().time() - self._ack_wait.usual_s
             for other in self._lanes:
-                other.news.set()  # the centre is back: what it has not heard is sent again at once
+                if other.times > 1 and other.sent_at < before:
+                    other.news.set()  # the centre is back: what it has not heard is sent again at once
 
     def _take_back(self) -> None:
         """What was on its way when the connection went is sent first on the next."""

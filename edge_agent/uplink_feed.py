@@ -13,7 +13,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from edge_agent.journal import Journal
-from edge_agent.journal_file import Parcel
+from edge_agent.journal_places import Parcel
 
 LIVE = 16
 _AHEAD = 8

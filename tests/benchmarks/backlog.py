@@ -31,7 +31,7 @@ from classroom_profiles.topics import Address
 from cloud_ingest.store import store_of
 from edge_agent.clock import Moment
 from edge_agent.journal import Journal
-from edge_agent.journal_file import Parcel
+from edge_agent.journal_places import Parcel
 from edge_agent.uplink import Uplink
 from lophoc.broker import start_broker
 from lophoc.children import children

@@ -95,11 +95,12 @@ async def held(
     room: FakeRoom | None = None,
     profiles: tuple[Profile, ...] = PROFILES,
     store: LessonStore | None = None,
+    pause_s: float = 0.001,
 ) -> AsyncIterator[Class]:
     room = room or FakeRoom(ROOM)
     by_id: Mapping[str, Profile] = {one.id: one for one in profiles}
     async with room.running(), store or LessonStore(path / "lessons.sqlite") as kept:
-        lessons = Lessons(room.live, by_id, kept, room.changes, room.points.extend, pause_s=0.001, verify_s=0.05)
+        lessons = Lessons(room.live, by_id, kept, room.changes, room.points.extend, pause_s=pause_s, verify_s=0.05)
         async with task(lessons.run()):
             try:
                 yield Class(room, lessons)

@@ -3,12 +3,14 @@
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from classroom_profiles.telemetry import Measurement
+from classroom_profiles.telemetry import Measurement, Point
 from edge_agent.journal import Journal, Parcel
-from tests.edge_agent.journal_peer import everything, noise, opened, read, series, some, stored, values, write
+from edge_agent.journal_file import JournalFile
+from tests.edge_agent.journal_peer import BASE_US, everything, noise, opened, read, series, some, stored, values, write
 
 _EVENT = series("action", measurement=Measurement.EVENT)
 
@@ -38,10 +40,10 @@ async def _goes_on(journal: Journal) -> list[Parcel]:
 @pytest.mark.parametrize(
     ("damage", "kept"),
     [
-        ("UPDATE entry SET clock = CAST(x'7472ff7374' AS TEXT) WHERE id = 1", 1400),
-        ("UPDATE entry SET digest = CAST(x'31ff' AS TEXT) WHERE id = 1", 1400),
+        ("UPDATE entry SET clock = CAST(x'7472ff7374' AS TEXT) WHERE id = 1", 2100),
+        ("UPDATE entry SET digest = CAST(x'31ff' AS TEXT) WHERE id = 1", 2100),
         ("UPDATE entry SET payload = 'text' WHERE id = 1", 1400),
-        ("UPDATE entry SET measurement = CAST(x'ff65' AS TEXT) WHERE id = 1", 1400),
+        ("UPDATE entry SET measurement = CAST(x'ff65' AS TEXT) WHERE id = 1", 2100),
         ("UPDATE entry SET last_us = 9000000000000000000 WHERE id = 1", 2100),
         ("UPDATE entry SET last_us = 'soon' WHERE id = 1", 2100),
         ("UPDATE entry SET points = -5 WHERE id = 1", 2100),
@@ -62,14 +64,45 @@ async def test_a_column_of_another_kind_costs_its_row_at_most(tmp_path: Path, da
         assert journal.dropped[Measurement.READING] == 0
         assert journal.refused == {}
         assert sum(parcel.points for parcel in sent) == kept + 3
+        assert journal.damaged == 2100 - kept
 
 
-@pytest.mark.parametrize("at", [b"NOT NULL", b"CREATE TABLE aside", b"TABLE entry"])
-async def test_a_schema_that_is_no_text_any_more_is_put_aside(tmp_path: Path, at: bytes) -> None:
+@pytest.mark.parametrize("name", [b"entry", b"aside", b"tally"])
+async def test_a_file_in_which_a_table_has_no_name_any_more_is_put_aside(tmp_path: Path, name: bytes) -> None:
     path = tmp_path / "journal.sqlite"
     await _made(path)
     content = read(path)
-    write(path, content.replace(at, at[:-1] + b"\xff"))
+    write(path, content.replace(name, b"\xff" * len(name)))
     async with opened(path) as journal:
         await _goes_on(journal)
         assert journal.corrupt == 1
+
+
+@pytest.mark.parametrize(("damage", "lost"), [("last_us = 7", 0), ("points = 9, payload = zeroblob(9)", 700)])
+async def test_columns_that_change_under_a_running_agent_are_found_before_they_are_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: str, lost: int
+) -> None:
+    path = tmp_path / "journal.sqlite"
+    await _made(path)
+    between = JournalFile.between
+    changed: list[object] = []
+
+    def changing(file: JournalFile, after: int, last: int, most: int) -> Any:
+        if not changed:
+            changed.append(file._connection.execute(f"UPDATE entry SET {damage} WHERE id = 2"))  # noqa: S608
+        return between(file, after, last, most)
+
+    monkeypatch.setattr(JournalFile, "between", changing)
+    async with opened(path) as journal:
+        await journal.flush()
+        found: list[Parcel] = []
+        while sum(parcel.points for parcel in found) < 2100 - lost:
+            found += await journal.parcels(found[-1].id if found else 0, 10)
+        assert changed
+        assert values(found) == [point.value for point in noise(2100) if not (lost and 700 <= _at(point) < 1400)]
+        assert (journal.damaged, journal.set_aside, journal.corrupt) == (lost, lost // 700, 0)
+        assert journal.backlog == 2100 - lost
+
+
+def _at(point: Point) -> int:
+    return (point.time_us - BASE_US) // 1000

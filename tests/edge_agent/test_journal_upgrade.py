@@ -1,4 +1,4 @@
-"""A journal of version 1 goes on as one of version 2: nothing is lost or doubled, however it is cut short."""
+"""A journal of an earlier version goes on as one of this: nothing is lost or doubled, however it is cut short."""
 
 import sqlite3
 from contextlib import closing
@@ -8,17 +8,44 @@ from typing import Any
 import msgspec
 import pytest
 
-from classroom_profiles.telemetry import Clock, Measurement, Point, digest
+from classroom_profiles.telemetry import Clock, Layout, Measurement, Point, digest, runs_of
 from edge_agent import journal_upgrade
 from edge_agent.journal_file import JournalFile
 from edge_agent.journal_upgrade import upgrade
-from tests.edge_agent.journal_peer import BASE_US, BOOT, batch_of, everything, held, opened, read, series, some, write
+from edge_agent.stamping import Row
+from tests.edge_agent.journal_peer import (
+    BASE_US,
+    BOOT,
+    STEADY,
+    batch_of,
+    everything,
+    held,
+    opened,
+    read,
+    series,
+    some,
+    write,
+)
+from tests.edge_agent.test_journal import until
 
 _SCHEMA_1 = """
 CREATE TABLE entry (
     measurement TEXT NOT NULL, id INTEGER NOT NULL, points INTEGER NOT NULL, offset_us INTEGER NOT NULL,
     last_us INTEGER NOT NULL, last_seq INTEGER NOT NULL, digest TEXT NOT NULL, payload BLOB NOT NULL,
     PRIMARY KEY (measurement, id)) WITHOUT ROWID;
+CREATE TABLE aside (id INTEGER PRIMARY KEY, why TEXT NOT NULL, payload BLOB NOT NULL);
+CREATE TABLE tally (one INTEGER PRIMARY KEY CHECK (one = 1), counts BLOB NOT NULL);
+"""
+
+
+_SCHEMA_2 = """
+CREATE TABLE entry (
+    measurement TEXT NOT NULL, id INTEGER NOT NULL, points INTEGER NOT NULL, clock TEXT NOT NULL,
+    handed INTEGER NOT NULL DEFAULT 0, offset_us INTEGER NOT NULL, last_us INTEGER NOT NULL, last_seq INTEGER NOT NULL,
+    digest TEXT NOT NULL, layout INTEGER NOT NULL, payload BLOB NOT NULL,
+    PRIMARY KEY (measurement, id)) WITHOUT ROWID;
+CREATE TABLE layout (id INTEGER PRIMARY KEY, packed BLOB NOT NULL);
+CREATE TABLE layout_again (id INTEGER PRIMARY KEY, packed BLOB NOT NULL);
 CREATE TABLE aside (id INTEGER PRIMARY KEY, why TEXT NOT NULL, payload BLOB NOT NULL);
 CREATE TABLE tally (one INTEGER PRIMARY KEY CHECK (one = 1), counts BLOB NOT NULL);
 """
@@ -62,6 +89,96 @@ def journal_1(path: Path, rows: int = 10, trusted: bool = True) -> list[Point]:
     return written
 
 
+def journal_2(path: Path, rows: int = 10, clock: Clock = Clock.TRUSTED, handed: int = 0) -> list[Point]:
+    """A journal of version 2, with so many rows of 50 readings; and what is in it."""
+    written: list[Point] = []
+    layout = Layout.of(BOOT, [(series(), False), (series("power", "lamp"), False)])
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(f"PRAGMA auto_vacuum = INCREMENTAL;{_SCHEMA_2}PRAGMA user_version = 2;")
+        for table in ("layout", "layout_again"):
+            connection.execute(f"INSERT INTO {table} VALUES (7, ?)", (layout.packed,))  # noqa: S608
+        for number in range(rows):
+            points = [*some(25, number * 25), *some(25, number * 25, series("power", "lamp"))]
+            row = Row.of(layout, clock, STEADY.offset_us, number * 50, number * 50 + 49, runs_of(points))
+            connection.execute(
+                "INSERT INTO entry VALUES ('reading', ?, ?, ?, ?, ?, ?, ?, ?, 7, ?)",
+                (
+                    number + 1,
+                    50,
+                    clock.value,
+                    handed,
+                    row.offset_us,
+                    row.last_us,
+                    row.last_seq,
+                    row.digest,
+                    row.payload,
+                ),
+            )
+            written += points
+        counts = {"stored": 7, "dropped": {"reading": 3}, "refused": {"tag": 2}, "last_us": BASE_US - 1, "next_seq": {}}
+        connection.execute("INSERT INTO tally VALUES (1, ?)", (msgspec.json.encode(counts),))
+        connection.commit()
+    return written
+
+
+async def test_a_journal_of_version_2_goes_on(path: Path) -> None:
+    written = journal_2(path)
+    async with opened(path) as journal:
+        assert sorted(held(await everything(journal)), key=str) == sorted(written, key=str)
+        assert (journal.stored, journal.dropped[Measurement.READING], journal.refused) == (7, 3, {"tag": 2})
+        assert (journal.set_aside, journal.damaged, journal.corrupt) == (0, 0, 0)
+        journal.write(some(1, first=10_000))
+        assert batch_of((await everything(journal))[-1]).first_seq == 500
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (3,)
+        assert not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'entry_2'").fetchall()
+
+
+@pytest.mark.parametrize(("handed", "clock"), [(0, Clock.RETIMED), (1, Clock.UNTRUSTED)])
+async def test_what_waits_for_the_time_in_version_2_gets_it_unless_it_was_sent(
+    path: Path, handed: int, clock: Clock
+) -> None:
+    journal_2(path, clock=Clock.UNTRUSTED, handed=handed)
+    async with opened(path) as journal:
+        await until(lambda: journal.newest > 0)
+        assert {batch_of(parcel).clock for parcel in await everything(journal)} == {clock}
+
+
+@pytest.mark.parametrize(
+    ("damage", "lost", "aside"),
+    [
+        ("UPDATE entry SET payload = zeroblob(40) WHERE id = 3", 50, 1),
+        ("UPDATE entry SET last_seq = 2000000, last_us = 5, points = 9, clock = 'x', layout = 8 WHERE id = 3", 0, 0),
+        ("UPDATE layout SET id = 9", 0, 0),
+    ],
+)
+async def test_what_the_disk_changed_in_version_2_does_not_go_into_version_3(
+    path: Path, damage: str, lost: int, aside: int
+) -> None:
+    written = journal_2(path)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(damage)
+        connection.commit()
+    async with opened(path) as journal:
+        found = held(await everything(journal))
+        assert set(found) <= set(written)
+        assert len(found) == len(written) - lost
+        assert (journal.set_aside, journal.corrupt) == (aside, 0)
+
+
+async def test_a_journal_of_version_2_cut_short_while_it_is_moved_goes_on_at_the_next_start(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = journal_2(path)
+    monkeypatch.setattr(journal_upgrade, "_ROWS", 3)
+    file = JournalFile.open(path, 2**20)
+    with pytest.raises(KeyboardInterrupt):
+        upgrade(_CutShort(file))  # type: ignore[arg-type]
+    file.close()
+    async with opened(path) as journal:
+        assert sorted(held(await everything(journal)), key=str) == sorted(written, key=str)
+
+
 async def test_everything_is_there_and_goes_on(path: Path) -> None:
     written = journal_1(path)
     async with opened(path) as journal:
@@ -74,7 +191,7 @@ async def test_everything_is_there_and_goes_on(path: Path) -> None:
         newest = (await everything(journal))[-1]
         assert batch_of(newest).first_seq == 500
     with closing(sqlite3.connect(path)) as connection:
-        assert connection.execute("PRAGMA user_version").fetchone() == (2,)
+        assert connection.execute("PRAGMA user_version").fetchone() == (3,)
         assert not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'entry_1'").fetchall()
 
 

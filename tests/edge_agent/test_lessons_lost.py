@@ -8,10 +8,10 @@ import pytest
 from classroom_profiles.reading import Health, HealthState
 from classroom_profiles.state import NOT_OPENED
 from edge_agent.changes import Topic
-from edge_agent.lesson import LessonState
+from edge_agent.lesson import LessonState, StepState
 from firmware_bridge.errors import Unreachable
 from tests.edge_agent.fake_driver import FakeRoom
-from tests.edge_agent.lesson_room import PROFILES, ROOM, Class, held
+from tests.edge_agent.lesson_room import PROFILES, ROOM, Class, held, profile
 
 LAMP = Health(HealthState.FAULT, "lamp")
 WELL = Health(HealthState.ONLINE)
@@ -165,3 +165,47 @@ async def test_after_a_restart_a_device_is_lost_once_it_was_tried_and_not_before
         await room.until(lambda: one.lessons.current is not None and "speakers" in one.lessons.lost)
         assert room.live.health("screen") == NOT_OPENED
         assert list(one.lessons.lost) == ["speakers"]
+
+
+_AWAY = Health(HealthState.UNREACHABLE, "broker")
+_STOP = profile(
+    "stop",
+    [
+        {"role": "lights", "set": {"switch": False}, "retries": 5},
+        {"role": "lights", "set": {"level": 10}, "retries": 5},
+        {"role": "speakers", "set": {"switch": True}, "retries": 5},
+    ],
+    preempts="yes",
+)
+
+
+async def test_in_an_emergency_what_cannot_be_reached_is_said_at_once_and_tried_again_when_it_is_back(
+    tmp_path: Path,
+) -> None:
+    """The room's broker is away: whoever looks at the panel has to go to the switch himself, now, not in 18 s."""
+    room = FakeRoom(ROOM)
+    room["lights"].health = _AWAY
+    room["lights"].fails["switch"] = [Unreachable("the broker is away"), None]
+    async with held(tmp_path, room, (_STOP,), pause_s=600.0) as one:
+        await room.until(lambda: room.live.health("lights") == _AWAY)
+        await one.lessons.start("stop", ())
+        await one.until_step("lights.switch", StepState.FAILED)
+        assert wrong(one) == {"lights.switch": ("failed", "unreachable")}
+        await one.until_step("speakers.switch", StepState.DONE)
+        assert one.lesson.state is LessonState.RUNNING
+        room["lights"].say(WELL)
+        lesson = await one.until(LessonState.READY)
+        assert wrong(one) == {}
+        assert (lesson.step("lights.switch").attempt, room["lights"].values["switch"]) == (2, False)
+
+
+async def test_a_device_that_stayed_away_is_not_waited_for_again_by_its_next_step(tmp_path: Path) -> None:
+    room = FakeRoom(ROOM)
+    room["lights"].health = _AWAY
+    for target in ("switch", "level"):
+        room["lights"].fails[target] = [Unreachable("the broker is away")] * 6
+    async with held(tmp_path, room, (_STOP,)) as one:
+        await room.until(lambda: room.live.health("lights") == _AWAY)
+        lesson = await one.run("stop")
+        assert wrong(one) == {"lights.switch": ("failed", "unreachable"), "lights.level": ("failed", "unreachable")}
+        assert [lesson.step(name).attempt for name in ("lights.switch", "lights.level")] == [6, 1]

@@ -101,6 +101,39 @@ async def test_without_an_ack_nothing_is_forgotten_and_the_same_bytes_are_sent_a
         assert (journal.backlog, journal.stored) == (0, 10)
 
 
+async def test_only_the_batch_whose_answer_is_late_is_sent_again(mosquitto: Mosquitto, journal: Journal) -> None:
+    """The others are on their way: that the centre answers again is no reason to send those twice."""
+    silent: list[bytes] = []
+
+    def not_the_first(payload: bytes) -> Ack | None:
+        if not silent:
+            silent.append(payload)
+            return None
+        return all_is_well(payload)
+
+    async with centre(mosquitto.url, not_the_first) as peer, running(mosquitto.url, journal, 0.5) as (_, changes):
+        for number in range(3 * WINDOW):
+            journal.write(some(1000, first=number * 1000))
+        await changes.until(lambda: journal.stored == 3 * WINDOW * 1000)
+        again = [payload for payload in set(peer.came) if peer.came.count(payload) > 1]
+        assert again == silent
+
+
+async def test_an_answer_that_is_far_too_large_is_none(
+    mosquitto: Mosquitto, journal: Journal, caplog: pytest.LogCaptureFixture
+) -> None:
+    def large(payload: bytes) -> Ack | None:
+        return Ack(digest(payload), 10, {f"made-up-{number}": 0 for number in range(10_000)})
+
+    async with centre(mosquitto.url, large) as peer, running(mosquitto.url, journal, 0.2) as (_, changes):
+        journal.write(some(10))
+        await peer.until(lambda: len(peer.came) >= 2)
+        assert (journal.backlog, journal.refused) == (10, {})
+        peer.answer = all_is_well
+        await changes.until(lambda: journal.backlog == 0)
+    assert "too large to be one" in caplog.text
+
+
 async def test_no_more_than_a_window_is_on_its_way(mosquitto: Mosquitto, journal: Journal) -> None:
     async with centre(mosquitto.url, silence) as peer, running(mosquitto.url, journal, 0.1) as (_, changes):
         for number in range(3 * WINDOW):
@@ -128,6 +161,7 @@ async def test_answers_that_are_none_are_ignored(
             b'{"batch": "%s", "stored": 9}' % name.encode(),  # one point is not accounted for
             b'{"batch": "%s", "stored": 10, "refused": {"tag": 1}}' % name.encode(),
             b'{"batch": "0123456789abcdef", "stored": 10}',  # of no batch that we know
+            b'{"batch": "", "stored": 10}',
         ):
             await peer.say(ADDRESS, answer)
         await peer.until(lambda: len(peer.came) >= 3)
@@ -141,6 +175,21 @@ async def test_answers_that_are_none_are_ignored(
         assert (journal.stored, journal.refused) == (13, {"store": 2})
     warnings = [record.getMessage() for record in caplog.records if "answer from the centre" in record.getMessage()]
     assert len(warnings) == 2  # one of each kind, however many come
+
+
+async def test_an_answer_that_names_no_batch_settles_none(mosquitto: Mosquitto, journal: Journal) -> None:
+    """Also where the layout is known, so that no batch has a second name."""
+    async with centre(mosquitto.url) as peer, running(mosquitto.url, journal) as (_, changes):
+        journal.write(some(10))
+        await changes.until(lambda: journal.stored == 10)
+        peer.answer = silence
+        for first in (10, 20):
+            journal.write(some(10, first=first))
+            await peer.until(lambda: len(set(peer.came)) > first // 10)  # noqa: B023 - waited for at once
+        await peer.say(ADDRESS, b'{"batch": "", "stored": 10}')
+        before = len(peer.came)
+        await peer.until(lambda: len(peer.came) >= before + 4)
+        assert (journal.backlog, journal.stored) == (20, 10)
 
 
 async def test_the_layout_travels_once_and_again_for_a_centre_that_forgot_it(

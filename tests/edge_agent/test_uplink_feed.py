@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from classroom_profiles.telemetry import Layout, Measurement
 from edge_agent.journal import Journal
-from edge_agent.journal_file import Parcel
+from edge_agent.journal_places import Parcel
 from edge_agent.uplink_feed import LIVE, Feed
 from tests.edge_agent.journal_peer import opened, some, stored, values
 
