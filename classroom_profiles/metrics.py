@@ -149,6 +149,10 @@ METRICS: tuple[Metric, ...] = (
         retimed_points      | number | that got the right time after the clock was set
         set_aside_batches   | number | that could not be read
         dropped_*_points    | number | of each measurement, given up for want of room
+        disk_used_percent   | number | of the disk that has the journal
+        disk_wear_percent   | number | of the life of the gateway's eMMC, by tenths
+        memory_used_percent | number | all but what is available
+        cpu_temperature_c   | number | of the hottest zone
         """,
     ),
 )

@@ -111,7 +111,9 @@ async def run_agent(
                 tasks.create_task(lessons.run(), name="lessons"),
                 tasks.create_task(Triggers(live, lessons, record, lab.leases.check).run(), name="triggers"),
                 tasks.create_task(uplink.run(), name="uplink"),
-                tasks.create_task(report(journal, uplink, record, room.room, room.gateway_id), name="gateway points"),
+                tasks.create_task(
+                    report(journal, uplink, record, room.room, room.gateway_id, settings.data), name="gateway points"
+                ),
                 tasks.create_task(settle(), name="settle"),
             ]
             serving = tasks.create_task(server.serve([listening]), name="http")
