@@ -62,6 +62,7 @@ class City:
         feed: Feed,
         directory: Mapping[str, School] | None = None,
         alarms: OpenAlarms | None = None,
+        on_values: Callable[[Sequence[LastValue]], None] = lambda _: None,
         clock_us: Callable[[], int] = wall_us,
         period_s: float = PERIOD_S,
     ) -> None:
@@ -73,6 +74,7 @@ class City:
         self._store = store
         self._feed = feed
         self._alarms = alarms
+        self._on_values = on_values
         self._alarms_revision = -1
         self._clock_us = clock_us
         self._period_s = period_s
@@ -154,6 +156,11 @@ class City:
         self.room(who, school, room)
         return await self.ask(self._feed.latest, school, room)
 
+    async def latest(self, who: Who, school: str) -> Sequence[LastValue]:
+        """The newest value of each series of a school."""
+        self.school(who, school)
+        return await self.ask(self._feed.latest, school)
+
     async def windows(self, who: Who, school: str, series: Series, span: Span, window_us: int) -> Sequence[Window]:
         """One series by windows; those without a point are left out: they are gaps. Raises also ValueError."""
         self.room(who, school, series.room)
@@ -217,6 +224,7 @@ class City:
         if revision < self._revision:
             self._builder.forget_values()
         self._builder.take_values(values)
+        self._on_values(values)
         self._revision = revision
 
     def _look_at_gateways(self, now_us: int) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 
 from cloud_ingest.gateways import Gateway
 from cloud_ingest.operations import facts
@@ -11,18 +10,16 @@ from cloud_ingest.operations.facts import RoomFacts
 from cloud_ingest.operations.feed import LastValue
 from cloud_ingest.operations.rows import DeviceRow, GatewayRow, RoomRow, SchoolRow
 
-_NO_DEVICES: Mapping[str, tuple[DeviceRow, ...]] = MappingProxyType({})
-
 
 @dataclass(frozen=True, slots=True)
 class SchoolView:
     """All of one school, in order of names."""
 
     row: SchoolRow
-    rooms: Mapping[str, RoomRow] = MappingProxyType({})
-    devices: Mapping[str, tuple[DeviceRow, ...]] = _NO_DEVICES
+    rooms: Mapping[str, RoomRow]
+    devices: Mapping[str, tuple[DeviceRow, ...]]
     """By room."""
-    gateways: tuple[GatewayRow, ...] = ()
+    gateways: tuple[GatewayRow, ...]
 
 
 @dataclass(frozen=True, slots=True)
