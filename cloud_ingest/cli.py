@@ -49,6 +49,19 @@ _log = logging.getLogger("lophoc.ingest")
     help="The registry's file.  [default: beside the embedded store, else in $XDG_STATE_HOME/lophoc]",
 )  # fmt: skip
 @click.option(
+    "--alarms", "alarms_path", type=click.Path(dir_okay=False, path_type=Path), default=None,
+    help="The file of alarms.  [default: beside the registry]",
+)  # fmt: skip
+@click.option("--no-alarms", is_flag=True, help="Watch nothing: no alarms are made.")
+@click.option(
+    "--alarm-rules", "rules_path", type=click.Path(exists=True, dir_okay=False, path_type=Path), default=None,
+    help="Rules of one's own (YAML): see lophoc alarms check.  [default: those that come with lophoc]",
+)  # fmt: skip
+@click.option(
+    "--schools", "schools_path", type=click.Path(exists=True, dir_okay=False, path_type=Path), default=None,
+    help="A CSV of schools, so that alarms say in which wards.",
+)  # fmt: skip
+@click.option(
     "--ahead", "ahead_s", type=click.FloatRange(0), default=AHEAD_S, show_default="366 days", metavar="SECONDS",
     help="How far a point may be ahead of this machine's clock before it is refused.",
 )  # fmt: skip
@@ -64,6 +77,10 @@ def ingest(
     workers: int,
     folder: Path | None,
     registry_path: Path | None,
+    alarms_path: Path | None,
+    no_alarms: bool,
+    rules_path: Path | None,
+    schools_path: Path | None,
     ahead_s: float,
     metrics_port: int | None,
     metrics_host: str,
@@ -86,6 +103,11 @@ def ingest(
             store.close()
             same = ["--broker", broker, "--store", store_url, "--data", str(folder), "--ahead", str(ahead_s)]
             same += [] if registry_path is None else ["--registry", str(registry_path)]
+            same += ["--no-alarms"] if no_alarms else []
+            for option, path in (
+                ("--alarms", alarms_path), ("--alarm-rules", rules_path), ("--schools", schools_path),
+            ):  # fmt: skip
+                same += [] if path is None else [option, str(path)]
             commands = [
                 [sys.executable, "-m", "cloud_ingest", "ingest", *same, "--share", "lophoc"]
                 + ([] if metrics_port is None else _metrics(metrics_host, metrics_port, number))
@@ -103,6 +125,9 @@ def ingest(
                     where, store, Quarantine(folder / "set-aside"), suspects, share=share, ahead_s=ahead_s,
                     on_status=registry.on_status, on_batch=registry.on_batch,
                 )  # fmt: skip
+                if not no_alarms:
+                    reads = registry_path or beside(store_url)
+                    _watch(open_things, receiver, store_url, reads, alarms_path, rules_path, schools_path)
                 if metrics_port is not None:
                     _serve_metrics(open_things, receiver, metrics_host, metrics_port)
                 code = _receive(where, receiver, bool(share))
@@ -131,6 +156,40 @@ def _registry(open_things: ExitStack, store_url: str, path: Path | None) -> Regi
     except (RegistryUnavailable, OSError) as why:
         _log.warning("no registry is written: %s", why)
         return registry
+
+
+def _watch(
+    open_things: ExitStack,
+    receiver: Receiver,
+    store_url: str,
+    registry: Path,
+    alarms: Path | None,
+    rules: Path | None,
+    schools: Path | None,
+) -> None:
+    """Alarms, if this worker is the one that makes them. Raises ClickException for rules with mistakes."""
+    from cloud_ingest.alarms.centre_alarms import Centre  # not loaded where nobody wants alarms
+    from cloud_ingest.alarms.place import alarms_beside
+    from cloud_ingest.alarms.sources import FromStore, sources
+    from cloud_ingest.alarms.watch import Watch
+
+    if rules is not None:
+        from classroom_profiles.problem import DocumentError
+        from cloud_ingest.alarms.rules_file import load_rules
+
+        try:
+            load_rules(rules)
+        except DocumentError as wrong:
+            raise click.ClickException(str(wrong)) from wrong
+    asked = FromStore(store_url, registry)
+    open_things.callback(asked.close)
+    watch = Watch(
+        alarms or alarms_beside(store_url),
+        sources(asked, schools, lambda: Centre(receiver.wait_ready(0.0), not receiver.store_is_away)),
+        rules,
+    )
+    open_things.callback(watch.stop)
+    watch.start()
 
 
 def _state_of(broker: str, store_url: str) -> Path:
