@@ -12,7 +12,8 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from cloud_ingest.accounts.account_file import AccountsUnavailable
 from cloud_ingest.accounts.who import WrongAccount
-from cloud_ingest.api import history, keys, places, stream, use
+from cloud_ingest.alarms.inbox import HasCleared, InboxUnavailable, NoSuchAlarm, NotTheirs
+from cloud_ingest.api import alarms, history, keys, places, stream, use
 from cloud_ingest.api.map_file import MapFile
 from cloud_ingest.api.problem import Problem, Refused, answer
 from cloud_ingest.api.right import LimitHeaders, Limits
@@ -56,10 +57,8 @@ def make_api(centre: Centre, limits: Limits | None = None, streams: Streams | No
     api.state.limits = limits or Limits()
     api.state.streams = streams or Streams()
     api.state.map_file = MapFile()
-    for routes in (
-        places.routes, history.routes, history.of_schools, use.routes, keys.routes, stream.routes,
-    ):  # fmt: skip
-        api.include_router(routes)
+    for part in (places, history, use, alarms, keys, stream):
+        api.router.routes.extend(part.routes.routes)  # as they are, so that a test finds each with its right
     api.add_middleware(LimitHeaders)
     api.add_middleware(GZipMiddleware, minimum_size=2000, compresslevel=3)
     _tell_problems(api)
@@ -90,6 +89,13 @@ class _Api(FastAPI):
         return self.openapi_schema
 
 
+def _text(one: dict[str, Any]) -> str:
+    """Pydantic's word on one field."""
+    if one["type"] == "extra_forbidden":
+        return "there is no such field; the OpenAPI page lists those there are"
+    return str(one["msg"])
+
+
 def _tell_problems(api: FastAPI) -> None:
     @api.exception_handler(Refused)
     async def refused(_: Request, why: Refused) -> Response:
@@ -97,7 +103,7 @@ def _tell_problems(api: FastAPI) -> None:
 
     @api.exception_handler(RequestValidationError)
     async def invalid(_: Request, why: RequestValidationError) -> Response:
-        errors = [(".".join(map(str, one["loc"][1:])) or str(one["loc"][0]), str(one["msg"])) for one in why.errors()]
+        errors = [(".".join(map(str, one["loc"][1:])) or str(one["loc"][0]), _text(one)) for one in why.errors()]
         return answer(422, "; ".join(f"{field}: {text}" for field, text in errors), errors)
 
     @api.exception_handler(WrongQuestion)
@@ -113,10 +119,22 @@ def _tell_problems(api: FastAPI) -> None:
     async def other(_: Request, why: HTTPException) -> Response:
         return answer(why.status_code, "" if why.status_code in (404, 405) else str(why.detail), (), why.headers)
 
+    @api.exception_handler(NoSuchAlarm)
+    async def no_alarm(_: Request, why: NoSuchAlarm) -> Response:
+        return answer(404, "there is no such alarm")
+
+    @api.exception_handler(NotTheirs)
+    async def not_theirs(_: Request, why: NotTheirs) -> Response:
+        return answer(403, str(why))
+
+    @api.exception_handler(HasCleared)
+    async def has_cleared(_: Request, why: HasCleared) -> Response:
+        return answer(409, str(why))
+
     async def away(_: Request, why: Exception) -> Response:
         _log.warning("the API could not answer: %s", why)
         return answer(503, str(why), (), {"Retry-After": "10"})
 
     for kind in (StoreUnavailable, RegistryUnavailable, RegisterUnavailable, UsageUnavailable, AccountsUnavailable,
-                 TooManyRooms):  # fmt: skip
+                 InboxUnavailable, TooManyRooms):  # fmt: skip
         api.add_exception_handler(kind, away)

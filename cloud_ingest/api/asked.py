@@ -1,11 +1,12 @@
 """What the city's API is asked: the fields of its questions, each once. A field that is none is refused by name."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from classroom_profiles.telemetry import Measurement, Series
+from cloud_ingest.alarms.alarm import AlarmState
 from cloud_ingest.api.times import LENGTHS
 from cloud_ingest.gateways import State
 from cloud_ingest.operations.choosing import Wanted, WrongQuestion
@@ -75,6 +76,20 @@ class OfEquipment(Paged):
     room: str | None = Field(None, pattern=SLUG, description="Only this room; with `school`.")
     health: list[Health] | None = Field(None, description="Only devices that are so; repeatable.")
     role: str | None = Field(None, pattern=SLUG)
+
+
+class OfAlarms(Paged):
+    """Without `state`: those that hold, open or acknowledged."""
+
+    find: str = _FIND
+    state: list[AlarmState] | None = Field(None, description="Only alarms in this state; repeatable.")
+    severity: list[Literal["note", "warning", "major", "critical"]] | None = Field(None, description="Repeatable.")
+    school: str | None = _SCHOOL
+    room: str | None = Field(None, pattern=SLUG)
+    rule: str | None = Field(None, max_length=64)
+    assigned_to: str | None = Field(None, max_length=100)
+    muted: bool | None = Field(None, description="Left out: muted or not.")
+    newest_first: bool = Field(False, description="Else the worst and widest come first.")
 
 
 class OfSeries(Question):

@@ -15,15 +15,15 @@ from cloud_ingest.api.places import centre_of
 from cloud_ingest.api.right import Reader
 from cloud_ingest.operations import usage
 from cloud_ingest.operations.choosing import WrongQuestion
-from cloud_ingest.store import Sample, wall_us
+from cloud_ingest.store import Sample
 from cloud_ingest.windows import DAY_US, Span
 
-routes = APIRouter(prefix="/schools/{school}/rooms/{room}")
-of_schools = APIRouter()
+routes = APIRouter()
+_ROOM = "/schools/{school}/rooms/{room}"
 
 
-@routes.get("/series.csv", response_model=shapes.LatestValues, responses=answers.reads_table(404))
-@routes.get("/series", response_model=shapes.LatestValues, responses=answers.reads_table(404))
+@routes.get(f"{_ROOM}/series.csv", response_model=shapes.LatestValues, responses=answers.reads_table(404))
+@routes.get(f"{_ROOM}/series", response_model=shapes.LatestValues, responses=answers.reads_table(404))
 async def series(request: Request, who: Reader, school: SchoolName, room: RoomName) -> Response:
     """Each series of a room with its newest value."""
     found = await centre_of(request).city.live(who, school, room)
@@ -33,13 +33,13 @@ async def series(request: Request, who: Reader, school: SchoolName, room: RoomNa
     return answers.json(request, shapes.LatestValues(items=shown))
 
 
-@routes.get("/points.csv", response_model=shapes.Points, responses=answers.reads_table(404))
-@routes.get("/points", response_model=shapes.Points, responses=answers.reads_table(404))
+@routes.get(f"{_ROOM}/points.csv", response_model=shapes.Points, responses=answers.reads_table(404))
+@routes.get(f"{_ROOM}/points", response_model=shapes.Points, responses=answers.reads_table(404))
 async def points(
     request: Request, who: Reader, school: SchoolName, room: RoomName, question: Annotated[asked.OfPoints, Query()]
 ) -> Response:
     """The points of one series, in order of time."""
-    span = times.span(question.since, question.until, wall_us())
+    span = times.span(question.since, question.until, centre_of(request).city.now_us())
     after = cursor.read(question.cursor, 1)
     if after is not None:
         span = Span(max(span.since_us, _time(after)), span.until_us)
@@ -59,13 +59,13 @@ async def points(
     return answers.json(request, made, answers.linked(url))
 
 
-@routes.get("/windows.csv", response_model=shapes.Windows, responses=answers.reads_table(404))
-@routes.get("/windows", response_model=shapes.Windows, responses=answers.reads_table(404))
+@routes.get(f"{_ROOM}/windows.csv", response_model=shapes.Windows, responses=answers.reads_table(404))
+@routes.get(f"{_ROOM}/windows", response_model=shapes.Windows, responses=answers.reads_table(404))
 async def windows(
     request: Request, who: Reader, school: SchoolName, room: RoomName, question: Annotated[asked.OfWindows, Query()]
 ) -> Response:
     """One series by windows, for charts: a year as well as an hour. A gap is null, and never filled in."""
-    span = times.span(question.since, question.until, wall_us())
+    span = times.span(question.since, question.until, centre_of(request).city.now_us())
     window_us = times.window_us(question.window, span)
     try:
         found = await centre_of(request).city.windows(who, school, question.series(room), span, window_us)
@@ -89,12 +89,12 @@ async def windows(
     return answers.json(request, shapes.Windows.of(question.metric, span, window_us, list(found)))
 
 
-@routes.get("/gaps", response_model=shapes.GapReport, responses=answers.reads(404))
+@routes.get(f"{_ROOM}/gaps", response_model=shapes.GapReport, responses=answers.reads(404))
 async def gaps(
     request: Request, who: Reader, school: SchoolName, room: RoomName, question: Annotated[asked.OfGaps, Query()]
 ) -> Response:
     """Where the series of a room have no points although they should, and why as far as that is known."""
-    span = times.span(question.since, None, wall_us())
+    span = times.span(question.since, None, centre_of(request).city.now_us())
     if span.until_us - span.since_us > 31 * DAY_US:
         raise WrongQuestion("since", "at most 31 days ago")
     period_us = None if question.period_s is None else round(question.period_s * 1e6)
@@ -109,13 +109,13 @@ async def gaps(
     )
 
 
-@routes.get("/lessons.csv", response_model=Listing[shapes.RoomLesson], responses=answers.reads_table(404))
-@routes.get("/lessons", response_model=Listing[shapes.RoomLesson], responses=answers.reads_table(404))
+@routes.get(f"{_ROOM}/lessons.csv", response_model=Listing[shapes.RoomLesson], responses=answers.reads_table(404))
+@routes.get(f"{_ROOM}/lessons", response_model=Listing[shapes.RoomLesson], responses=answers.reads_table(404))
 async def lessons(
     request: Request, who: Reader, school: SchoolName, room: RoomName, question: Annotated[asked.OfTime, Query()]
 ) -> Response:
     """The lessons of a room, in order of time: which profile, how it went, how long until it was ready."""
-    span = times.span(question.since, question.until, wall_us())
+    span = times.span(question.since, question.until, centre_of(request).city.now_us())
     centre = centre_of(request)
     centre.city.room(who, school, room)
     found = await centre.city.ask(usage.history, centre.usage.store, school, room, span)
@@ -125,14 +125,14 @@ async def lessons(
     return answers.json(request, Listing[shapes.RoomLesson](items=shown, next=None))
 
 
-@of_schools.get("/aggregates/{metric}.csv", response_model=Listing[shapes.SchoolTotal],
+@routes.get("/aggregates/{metric}.csv", response_model=Listing[shapes.SchoolTotal],
                 responses=answers.reads_table())  # fmt: skip
-@of_schools.get("/aggregates/{metric}", response_model=Listing[shapes.SchoolTotal], responses=answers.reads_table())
+@routes.get("/aggregates/{metric}", response_model=Listing[shapes.SchoolTotal], responses=answers.reads_table())
 async def aggregates(
     request: Request, who: Reader, metric: MetricName, question: Annotated[asked.OfTime, Query()]
 ) -> Response:
     """One metric by school: how many points, their mean, and when the last was measured."""
-    span = times.span(question.since, question.until, wall_us())
+    span = times.span(question.since, question.until, centre_of(request).city.now_us())
     found = await centre_of(request).city.by_school(who, metric, span)
     shown = [shapes.SchoolTotal.of(metric, totals) for totals in found]
     if answers.wants_csv(request):
@@ -140,9 +140,9 @@ async def aggregates(
     return answers.json(request, Listing[shapes.SchoolTotal](items=shown, next=None))
 
 
-@of_schools.get("/schools/{school}/attendance.csv", response_model=Listing[shapes.AttendanceCount],
+@routes.get("/schools/{school}/attendance.csv", response_model=Listing[shapes.AttendanceCount],
                 responses=answers.reads_table(404))  # fmt: skip
-@of_schools.get("/schools/{school}/attendance", response_model=Listing[shapes.AttendanceCount],
+@routes.get("/schools/{school}/attendance", response_model=Listing[shapes.AttendanceCount],
                 responses=answers.reads_table(404))  # fmt: skip
 async def attendance(request: Request, who: Reader, school: SchoolName) -> Response:
     """How many people each room of a school counted last. Their course is in `windows` of measurement `attendance`."""

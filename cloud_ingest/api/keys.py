@@ -16,7 +16,6 @@ from cloud_ingest.api.places import centre_of
 from cloud_ingest.api.problem import documented
 from cloud_ingest.api.right import Admin
 from cloud_ingest.operations.choosing import NotFound
-from cloud_ingest.store import wall_us
 from cloud_ingest.windows import DAY_US
 
 routes = APIRouter(prefix="/keys")
@@ -43,7 +42,7 @@ async def keys(request: Request, who: Admin) -> Response:
 async def make_key(request: Request, who: Admin, body: AskedKey) -> Response:
     """Make a key. It is in this answer, and nowhere else ever again."""
     centre = centre_of(request)
-    until_us = None if body.days is None else wall_us() + body.days * DAY_US
+    until_us = None if body.days is None else centre_of(request).city.now_us() + body.days * DAY_US
     made, written = await asyncio.to_thread(
         centre.accounts.add_key, body.label, frozenset(body.scopes), who.name, body.school, until_us
     )

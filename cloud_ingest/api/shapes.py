@@ -7,6 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from classroom_profiles.capability import Value
 from classroom_profiles.metrics import unit
+from cloud_ingest.alarms.alarm import Alarm as KeptAlarm
+from cloud_ingest.alarms.alarm import AlarmState
 from cloud_ingest.api.times import shown
 from cloud_ingest.gap_report import SeriesGaps
 from cloud_ingest.gaps import Reason
@@ -96,8 +98,10 @@ class Gateway(Shape):
     buffering_min: float = Field(description="Age of the oldest point that it could not send, in minutes.")
     dropped_points: int
     journal_writable: bool
-    temperature_c: float | None
-    disk_free_mib: float | None
+    cpu_temperature_c: float | None
+    memory_used_percent: float | None
+    disk_used_percent: float | None
+    disk_wear_percent: float | None
     points: int
     seen: str | None
 
@@ -107,7 +111,8 @@ class Gateway(Shape):
             school=row.school, gateway=row.gateway, state=row.state, rooms=list(row.rooms), version=row.version,
             clock_untrusted=row.clock_untrusted, backlog_points=row.backlog_points, buffering_min=row.buffering_min,
             dropped_points=row.dropped_points, journal_writable=row.journal_writable,
-            temperature_c=row.temperature_c, disk_free_mib=row.disk_free_mib, points=row.points,
+            cpu_temperature_c=row.cpu_temperature_c, memory_used_percent=row.memory_used_percent,
+            disk_used_percent=row.disk_used_percent, disk_wear_percent=row.disk_wear_percent, points=row.points,
             seen=shown(row.seen_us),
         )  # fmt: skip
 
@@ -363,6 +368,53 @@ class AttendanceCount(Shape):
     count: float
     time: str | None
     simulated: bool
+
+
+class Alarm(Shape):
+    id: int
+    rule: str
+    severity: str = Field(description="note, warning, major or critical.")
+    state: AlarmState
+    school: str | None = Field(description="Null: more than one school, or the centre itself.")
+    room: str | None
+    device: str | None
+    gateway: str | None
+    metric: str | None
+    since: str | None
+    cleared: str | None
+    cause_of: int = Field(description="How many rooms, gateways or devices have it and raise no alarm of their own.")
+    in_schools: int
+    repeats: int
+    acknowledged_by: str | None
+    assigned_to: str | None
+    muted_until: str | None
+    text_vi: str
+    text_en: str
+
+    @classmethod
+    def of(cls, alarm: KeptAlarm) -> "Alarm":
+        return cls(
+            id=alarm.id, rule=alarm.rule, severity=alarm.severity.word, state=alarm.state, school=alarm.school,
+            room=alarm.room, device=alarm.device, gateway=alarm.gateway, metric=alarm.metric,
+            since=shown(alarm.since_us), cleared=shown(alarm.cleared_us), cause_of=alarm.cause_of,
+            in_schools=alarm.in_schools, repeats=alarm.repeats, acknowledged_by=alarm.acknowledged_by,
+            assigned_to=alarm.assigned_to, muted_until=shown(alarm.muted_until_us), text_vi=alarm.text_vi,
+            text_en=alarm.text_en,
+        )  # fmt: skip
+
+
+class AlarmEntry(Shape):
+    """One line of an alarm's history."""
+
+    time: str | None
+    by: str = Field(description="Who did it; empty: the rules did.")
+    what: str
+    comment: str
+
+
+class AlarmHistory(Shape):
+    schools: list[str] = Field(description="The schools that it concerns, of those that are seen.")
+    items: list[AlarmEntry]
 
 
 class Key(Shape):

@@ -1,4 +1,4 @@
-"""Routes: what changes, as server-sent events: rooms of the city, and the values of one room."""
+"""Routes: what changes, as server-sent events: the city's rooms and alarms, and the values of one room."""
 
 import asyncio
 import json
@@ -58,7 +58,7 @@ class OfStream(Question):
 
 @routes.get("/stream", responses=_EVENTS, response_class=StreamingResponse)
 async def stream(request: Request, who: Reader, question: Annotated[OfStream, Query()]) -> Response:
-    """`room` for each room that has become another, and `school` for each school; `heartbeat` in between."""
+    """`room`, `school` and `alarm` for each that has become another; `heartbeat` in between."""
     centre = centre_of(request)
     if question.school is not None:
         centre.city.school(who, question.school)
@@ -116,6 +116,13 @@ async def _changes(centre: Centre, who: Who, school: str | None) -> AsyncGenerat
     while True:
         now = await centre.city.changed(before.revision)
         text = "".join(_changed(before, now, who, school))
+        if now.alarms_revision != before.alarms_revision:
+            _, alarms = await centre.city.ask(centre.inbox.changed_since, before.alarms_revision, who)
+            text += "".join(
+                event("alarm", shapes.Alarm.of(alarm).model_dump(mode="json"))
+                for alarm in alarms
+                if school in (None, alarm.school)
+            )
         before = now
         if text:
             yield text

@@ -14,7 +14,6 @@ from cloud_ingest.api.right import Reader
 from cloud_ingest.operations.centre import Centre
 from cloud_ingest.operations.choosing import Wanted
 from cloud_ingest.operations.usage import day_of
-from cloud_ingest.store import wall_us
 
 routes = APIRouter(prefix="/usage")
 
@@ -23,7 +22,7 @@ routes = APIRouter(prefix="/usage")
 @routes.get("/profiles", response_model=Listing[shapes.ProfileUsage], responses=answers.reads_table(404))
 async def profiles(request: Request, who: Reader, question: Annotated[asked.OfUsage, Query()]) -> Response:
     """How often each profile was used and how it ended, over whole days of a school or of the city."""
-    span = times.span(question.since, question.until, wall_us())
+    span = times.span(question.since, question.until, centre_of(request).city.now_us())
     centre = centre_of(request)
     school = question.school or who.school
     if school is not None:

@@ -20,6 +20,7 @@ from cloud_ingest.accounts.account_file import AccountFile
 from cloud_ingest.accounts.accounts import Accounts
 from cloud_ingest.accounts.audit import Audit
 from cloud_ingest.accounts.oidc import Oidc
+from cloud_ingest.alarms.inbox import Alarms
 from cloud_ingest.api.api import make_api
 from cloud_ingest.operations import directory, register, usage
 from cloud_ingest.operations.centre import Centre
@@ -42,6 +43,8 @@ _log = logging.getLogger("lophoc.ops")
 @dataclass(frozen=True, slots=True)
 class Settings:
     registry: Path
+    alarms: Path
+    """The inbox, which `lophoc ingest` fills."""
     data: Path
     schools: Path | None = None
     oidc: Oidc | None = None
@@ -53,15 +56,16 @@ class Settings:
 async def opened(settings: Settings, store: Store) -> AsyncIterator[Centre]:
     """All parts, and the tasks that keep them new. `store` is open.
 
-    Raises WrongDirectory, AccountsUnavailable, RegisterUnavailable, UsageUnavailable.
+    Raises WrongDirectory, AccountsUnavailable, RegisterUnavailable, UsageUnavailable, InboxUnavailable.
     """
     known = {} if settings.schools is None else directory.read(settings.schools)
     with ExitStack() as files:
         file = files.enter_context(AccountFile(settings.data / ACCOUNTS))
         written = files.enter_context(Register(settings.data / register.FILE))
         used = files.enter_context(Usage(settings.data / usage.FILE, store))
+        inbox = files.enter_context(Alarms(settings.alarms, create=True))
         feed = StoreFeed(store, lambda: _schools(settings.registry))
-        async with City(settings.registry, store, feed, known, on_values=used.notice) as city:
+        async with City(settings.registry, store, feed, known, inbox, used.notice) as city:
             counting = asyncio.create_task(_count(city, used), name="usage")
             try:
                 yield Centre(
@@ -69,6 +73,7 @@ async def opened(settings: Settings, store: Store) -> AsyncIterator[Centre]:
                     watches=RoomWatches(city),
                     register=written,
                     usage=used,
+                    inbox=inbox,
                     accounts=Accounts(file),
                     audit=Audit(file),
                     data=settings.data,

@@ -6,6 +6,7 @@ from pathlib import Path
 from cloud_ingest.accounts.accounts import Accounts
 from cloud_ingest.accounts.audit import Audit
 from cloud_ingest.accounts.oidc import Oidc
+from cloud_ingest.alarms.inbox import Alarms
 from cloud_ingest.operations.city import City
 from cloud_ingest.operations.register import Register
 from cloud_ingest.operations.usage import Usage
@@ -18,6 +19,7 @@ class Centre:
     watches: RoomWatches
     register: Register
     usage: Usage
+    inbox: Alarms
     accounts: Accounts
     audit: Audit
     data: Path

@@ -115,6 +115,10 @@ class City:
         """The newest one. It shows every school: give people only what the questions below answer."""
         return self._snapshot
 
+    def now_us(self) -> int:
+        """By the centre's clock."""
+        return self._clock_us()
+
     @property
     def troubles(self) -> Sequence[str]:
         """What cannot be read now, so that the snapshot is older than it should be."""
@@ -241,7 +245,7 @@ class City:
             return
         revision = self._alarms.revision()
         if revision != self._alarms_revision:
-            self._builder.take_alarms(self._alarms.open_by_school())
+            self._builder.take_alarms(self._alarms.open_by_school(), revision)
             self._alarms_revision = revision
 
     def _opened_registry(self) -> tuple[Registry, sqlite3.Connection]:

@@ -17,6 +17,7 @@ from cloud_ingest.accounts import cli as accounts_cli
 from cloud_ingest.accounts.account_file import FILE, AccountFile, AccountsUnavailable
 from cloud_ingest.accounts.accounts import Accounts
 from cloud_ingest.accounts.oidc import Oidc, Provider, WrongProvider
+from cloud_ingest.alarms.inbox import InboxUnavailable
 from cloud_ingest.operations.app import Settings, serve
 from cloud_ingest.operations.directory import WrongDirectory
 from cloud_ingest.operations.register import RegisterUnavailable
@@ -32,6 +33,10 @@ _log = logging.getLogger("lophoc.ops")
 @click.option(
     "--registry", "registry_path", type=click.Path(dir_okay=False, path_type=Path), envvar="LOPHOC_OPS_REGISTRY",
     help="The registry that lophoc ingest writes.  [default: beside the store]",
+)  # fmt: skip
+@click.option(
+    "--alarms", "alarms_path", type=click.Path(dir_okay=False, path_type=Path), envvar="LOPHOC_OPS_ALARMS",
+    help="The inbox of alarms that lophoc ingest fills.  [default: beside the registry]",
 )  # fmt: skip
 @click.option(
     "--data", "data", type=click.Path(file_okay=False, path_type=Path), envvar="LOPHOC_OPS_DATA",
@@ -57,6 +62,7 @@ def ops(
     ctx: click.Context,
     store_url: str | None,
     registry_path: Path | None,
+    alarms_path: Path | None,
     data: Path | None,
     schools: Path | None,
     host: str,
@@ -83,10 +89,12 @@ def ops(
         store = store_of(store_url)
     except WrongStore as wrong:
         raise click.UsageError(str(wrong)) from wrong
+    registry = registry_path or beside(store_url)
     folder = data or Path(os.environ.get("XDG_STATE_HOME") or "~/.local/state").expanduser() / "lophoc" / "ops"
     with _only_one(folder), _listening(host, port) as listening:
         settings = Settings(
-            registry=registry_path or beside(store_url),
+            registry=registry,
+            alarms=alarms_path or registry.with_name(f"{registry.name}.alarms"),
             data=folder,
             schools=schools,
             oidc=_oidc(oidc_issuer, oidc_client, public_url),
@@ -122,7 +130,7 @@ async def _until_asked(settings: Settings, store: Store, listening: socket.socke
 
     try:
         await serve(settings, store, listening, ready, stopped, proxy)
-    except (WrongDirectory, AccountsUnavailable, RegisterUnavailable, UsageUnavailable) as why:
+    except (WrongDirectory, AccountsUnavailable, RegisterUnavailable, UsageUnavailable, InboxUnavailable) as why:
         raise click.ClickException(str(why)) from why
 
 

@@ -19,6 +19,7 @@ _ON: Final = ("preflight", "blocked", "running", "ready", "undoing")
 _HOUSE = (Measurement.LESSON, Measurement.EVENT, Measurement.ATTENDANCE)
 """What is said of a room, and not by one of its devices."""
 _DEVICE_METRICS = frozenset({"health", "health_reason", "firmware", "lamp_h", "filter_h", "battery_percent"})
+_GATEWAY_METRICS = frozenset({"cpu_temperature_c", "memory_used_percent", "disk_used_percent", "disk_wear_percent"})
 
 
 class _DeviceFacts:
@@ -55,8 +56,8 @@ class RoomFacts:
         if measurement in _HOUSE:
             return
         if measurement is Measurement.GATEWAY:
-            if last.metric in ("temperature_c", "disk_free_mib"):
-                self._put(self.gateway, last.metric, last.value)
+            if last.metric in _GATEWAY_METRICS and isinstance(last.value, int | float):
+                self._put(self.gateway, last.metric, round(last.value))  # tenths are no news
             return
         name = (last.device, last.role)
         device = self.devices.get(name)
@@ -120,8 +121,10 @@ def gateway_row(gateway: Gateway, now_us: int, measured: dict[str, Value] | None
         buffering_min=round(now.buffering_min, 1),
         dropped_points=said.dropped_points if said else 0,
         journal_writable=said.journal_writable if said else True,
-        temperature_c=_number(values.get("temperature_c")),
-        disk_free_mib=_number(values.get("disk_free_mib")),
+        cpu_temperature_c=_number(values.get("cpu_temperature_c")),
+        memory_used_percent=_number(values.get("memory_used_percent")),
+        disk_used_percent=_number(values.get("disk_used_percent")),
+        disk_wear_percent=_number(values.get("disk_wear_percent")),
         points=gateway.points,
         seen_us=gateway.seen_us(),
     )

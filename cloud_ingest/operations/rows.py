@@ -87,8 +87,10 @@ class GatewayRow(msgspec.Struct, frozen=True, gc=False):
     """How old the oldest point is that it could not send; 0 if it has none."""
     dropped_points: int
     journal_writable: bool
-    temperature_c: float | None
-    disk_free_mib: float | None
+    cpu_temperature_c: float | None
+    memory_used_percent: float | None
+    disk_used_percent: float | None
+    disk_wear_percent: float | None
     points: int
     seen_us: int
 

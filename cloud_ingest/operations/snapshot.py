@@ -33,6 +33,8 @@ class Snapshot:
     at_us: int
     """When somebody last looked if anything had changed."""
     schools: Mapping[str, SchoolView] = field(default_factory=dict)
+    alarms_revision: int = 0
+    """Of the inbox."""
 
     def rooms(self) -> Iterator[RoomRow]:
         for view in self.schools.values():
@@ -50,6 +52,7 @@ class Builder:
         self._facts: dict[str, dict[str, RoomFacts]] = {}
         self._gateways: dict[str, tuple[GatewayRow, ...]] = {}
         self._alarms: Mapping[str, int] = {}
+        self._alarms_revision = 0
         self._dirty: set[str] = set(directory)
         self._wholly: set[str] = set(directory)
         """Schools of which every room is made again, since a gateway has changed."""
@@ -86,8 +89,9 @@ class Builder:
                 self._dirty.add(school)
                 self._wholly.add(school)
 
-    def take_alarms(self, by_school: Mapping[str, int]) -> None:
-        """How many hold at each school."""
+    def take_alarms(self, by_school: Mapping[str, int], revision: int) -> None:
+        """How many hold at each school; and the inbox's revision, another one whenever any alarm has changed."""
+        self._alarms_revision = revision
         for school in by_school.keys() | self._alarms.keys():
             if by_school.get(school, 0) != self._alarms.get(school, 0):
                 self._dirty.add(school)
@@ -102,7 +106,7 @@ class Builder:
                 changed[school] = view
         self._dirty.clear()
         self._wholly.clear()
-        if not changed:
+        if not changed and self._alarms_revision == before.alarms_revision:
             return replace(before, at_us=now_us)
         on_map = any(
             school not in before.schools or _on_map(view.row) != _on_map(before.schools[school].row)
@@ -111,7 +115,7 @@ class Builder:
         together = {**before.schools, **changed}
         if changed.keys() - before.schools.keys():
             together = dict(sorted(together.items()))
-        return Snapshot(before.revision + 1, before.map_revision + on_map, now_us, together)
+        return Snapshot(before.revision + 1, before.map_revision + on_map, now_us, together, self._alarms_revision)
 
     def _view(self, school: str, before: SchoolView | None) -> SchoolView | None:
         """None if nothing of it has changed."""

@@ -1,6 +1,7 @@
 """The city's snapshot: what the centre shows of each school, room, gateway and device, and to whom."""
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 
@@ -9,6 +10,7 @@ from cloud_ingest.accounts.who import Role, Who
 from cloud_ingest.gateways import State
 from cloud_ingest.operations.choosing import Wanted
 from cloud_ingest.operations.city import City, NotFound, WrongQuestion
+from cloud_ingest.operations.feed import LastValue
 from cloud_ingest.operations.rows import Counts, Health
 from cloud_ingest.windows import FIVE_MINUTES_US, HOUR_US, Span
 from tests.cloud_ingest.operations.a_city import DIRECTORY, HOA, LAN, Place, two_schools
@@ -222,14 +224,14 @@ async def test_goes_on_with_what_it_knows_while_a_place_is_away(place: Place) ->
         assert city.rooms(LAN).total == rooms
         city._feed = feed
         await city.refresh()
-        assert city.troubles == ()
+        assert not city.troubles
 
 
 class _Broken:
-    def latest(self, school: str, room: str | None = None) -> list[object]:
+    def latest(self, school: str, room: str | None = None) -> Sequence[LastValue]:
         raise OSError("the disk is away")
 
-    def changed_since(self, revision: int) -> tuple[int, list[object]]:
+    def changed_since(self, revision: int) -> tuple[int, Sequence[LastValue]]:
         raise OSError("the disk is away")
 
 
