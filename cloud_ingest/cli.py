@@ -171,6 +171,7 @@ def _watch(
     from cloud_ingest.alarms.centre_alarms import Centre  # not loaded where nobody wants alarms
     from cloud_ingest.alarms.place import alarms_beside
     from cloud_ingest.alarms.sources import FromStore, sources
+    from cloud_ingest.alarms.telling import Telling
     from cloud_ingest.alarms.watch import Watch
 
     if rules is not None:
@@ -183,13 +184,16 @@ def _watch(
             raise click.ClickException(str(wrong)) from wrong
     asked = FromStore(store_url, registry)
     open_things.callback(asked.close)
+    path = alarms or alarms_beside(store_url)
     watch = Watch(
-        alarms or alarms_beside(store_url),
+        path,
         sources(asked, schools, lambda: Centre(receiver.wait_ready(0.0), not receiver.store_is_away)),
         rules,
     )
-    open_things.callback(watch.stop)
-    watch.start()
+    telling = Telling(path, watch.mail_steps, when=watch.has_lock)
+    for each in (watch, telling):
+        open_things.callback(each.stop)
+        each.start()
 
 
 def _state_of(broker: str, store_url: str) -> Path:

@@ -121,7 +121,7 @@ class Alarms:
         where, values = _where(who, wanted)
         values |= {"now": self._clock_us(), "limit": max(0, wanted.limit), "offset": max(0, wanted.offset)}
         order = "since_us DESC, id DESC" if wanted.newest_first else "severity DESC, cause_of DESC, since_us DESC, id"
-        with self._reading() as connection:
+        with self.reading() as connection:
             total = int(connection.execute(f"SELECT count(*) FROM alarm WHERE {where}", values).fetchone()[0])
             rows = connection.execute(
                 f"SELECT {_COLUMNS} FROM alarm WHERE {where} ORDER BY {order} LIMIT :limit OFFSET :offset", values
@@ -130,12 +130,12 @@ class Alarms:
 
     def one(self, who: Asker, number: int) -> Alarm:
         """Raises NoSuchAlarm."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             return _seen_by(who, self._row(connection, who, number))
 
     def history(self, who: Asker, number: int) -> Sequence[Entry]:
         """In order of time. Raises NoSuchAlarm."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             alarm = self._row(connection, who, number)
             rows = connection.execute(
                 "SELECT at_us, by, what, comment FROM history WHERE alarm = ? ORDER BY id", (number,)
@@ -147,7 +147,7 @@ class Alarms:
 
     def schools(self, who: Asker, number: int) -> Sequence[str]:
         """Those that it concerns, of those that `who` sees. Raises NoSuchAlarm."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             alarm = self._row(connection, who, number)
             rows = connection.execute(
                 "SELECT school FROM concerned WHERE alarm = ? ORDER BY school", (number,)
@@ -157,7 +157,7 @@ class Alarms:
 
     def open_by_school(self) -> Mapping[str, int]:
         """How many alarms hold at each school that has any, those of many schools among them. For the map."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             rows = connection.execute(
                 "SELECT school, count(*) FROM ("
                 "SELECT school, id FROM alarm WHERE cleared_us IS NULL AND school IS NOT NULL UNION "
@@ -168,7 +168,7 @@ class Alarms:
 
     def changed_since(self, revision: int, who: Asker, limit: int = 500) -> tuple[int, Sequence[Alarm]]:
         """What changed after `revision`, in order, and the revision to ask from next time. 0 is before everything."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             newest = _revision(connection)
             own = "1" if who.school is None else _CONCERNED
             rows = connection.execute(
@@ -189,7 +189,7 @@ class Alarms:
         return alarms[-1].revision, [_seen_by(who, alarm) for alarm in alarms]
 
     def revision(self) -> int:
-        with self._reading() as connection:
+        with self.reading() as connection:
             return _revision(connection)
 
     # ---- what people do
@@ -255,7 +255,7 @@ class Alarms:
         also_cleared: bool = False,
     ) -> Alarm:
         text = _text(comment, COMMENT_MOST)
-        with self._writing() as connection:
+        with self.writing() as connection:
             alarm = self._row(connection, who, number)
             if _is_part(who, alarm):
                 raise NotTheirs("it concerns many schools: the operations centre handles it")
@@ -263,8 +263,8 @@ class Alarms:
                 raise HasCleared("it has cleared")
             what = act(connection, alarm)
             if what is not None:
-                _write_down(connection, number, self._clock_us(), who.name, what, text)
-                connection.execute("UPDATE alarm SET revision = ? WHERE id = ?", (_next(connection), number))
+                write_down(connection, number, self._clock_us(), who.name, what, text)
+                connection.execute("UPDATE alarm SET revision = ? WHERE id = ?", (next_revision(connection), number))
             return self._row(connection, who, number)
 
     # ---- what the rules find
@@ -275,9 +275,9 @@ class Alarms:
         """Write down what the engine found, and what it must not forget, at once or not at all."""
         if not transitions and not kept and not gone:
             return
-        with self._writing() as connection:
+        with self.writing() as connection:
             if transitions:
-                revision = _next(connection)
+                revision = next_revision(connection)
                 for transition in transitions:
                     self._apply(connection, transition, revision)
             connection.executemany("DELETE FROM kept WHERE name = ?", [(name,) for name in gone])
@@ -285,17 +285,17 @@ class Alarms:
 
     def kept(self) -> dict[str, str]:
         """What the engine wanted to be remembered."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             return dict(connection.execute("SELECT name, value FROM kept").fetchall())
 
     def holding(self) -> dict[str, int]:
         """The keys of the alarms that hold, and since when."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             return dict(connection.execute("SELECT key, since_us FROM alarm WHERE cleared_us IS NULL").fetchall())
 
     def forget(self, before_us: int, most: int = 1000) -> int:
         """Delete alarms that cleared before then; how many."""
-        with self._writing() as connection:
+        with self.writing() as connection:
             return connection.execute(
                 "DELETE FROM alarm WHERE id IN (SELECT id FROM alarm WHERE cleared_us < ? ORDER BY cleared_us LIMIT ?)",
                 (before_us, most),
@@ -316,14 +316,14 @@ class Alarms:
                 )
                 if recent is None:
                     number = _insert(connection, finding, since_us)
-                    _write_down(connection, number, since_us, "", "raised", "")
+                    write_down(connection, number, since_us, "", "raised", "")
                 else:
                     number = int(recent[0])
                     if held is None:
                         connection.execute(
                             "UPDATE alarm SET cleared_us = NULL, repeats = repeats + 1 WHERE id = ?", (number,)
                         )
-                        _write_down(connection, number, since_us, "", "reopened", "")
+                        write_down(connection, number, since_us, "", "reopened", "")
                 self._describe(connection, number, finding, revision)
             case Changed(finding, _):
                 row = connection.execute(
@@ -341,7 +341,7 @@ class Alarms:
                         "UPDATE alarm SET cleared_us = ?, revision = ? WHERE id = ?",
                         (max(at_us, since_us), revision, number),
                     )
-                    _write_down(connection, number, at_us, "", "absorbed" if cause else "cleared", cause)
+                    write_down(connection, number, at_us, "", "absorbed" if cause else "cleared", cause)
 
     def _describe(self, connection: sqlite3.Connection, number: int, finding: Finding, revision: int) -> None:
         connection.execute(
@@ -370,12 +370,14 @@ class Alarms:
         return _alarm(row)
 
     @contextlib.contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """For those who keep tables of their own in the file. Raises InboxUnavailable."""
         with self._lock, _translated(), _transaction(self._opened(), "BEGIN") as connection:
             yield connection
 
     @contextlib.contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """All that is done in it, or nothing. Raises InboxUnavailable."""
         with self._lock, _translated(), _transaction(self._opened(), "BEGIN IMMEDIATE") as connection:
             yield connection
 
@@ -474,7 +476,7 @@ def _in_schools(finding: Finding) -> int:
     return len(finding.schools) or 1
 
 
-def _write_down(connection: sqlite3.Connection, number: int, at_us: int, by: str, what: str, comment: str) -> None:
+def write_down(connection: sqlite3.Connection, number: int, at_us: int, by: str, what: str, comment: str) -> None:
     connection.execute(
         "INSERT INTO history (alarm, at_us, by, what, comment) VALUES (?, ?, ?, ?, ?)",
         (number, at_us, by, what, comment),
@@ -485,7 +487,7 @@ def _revision(connection: sqlite3.Connection) -> int:
     return int(connection.execute("SELECT value FROM state WHERE name = 'revision'").fetchone()[0])
 
 
-def _next(connection: sqlite3.Connection) -> int:
+def next_revision(connection: sqlite3.Connection) -> int:
     connection.execute("UPDATE state SET value = value + 1 WHERE name = 'revision'")
     return _revision(connection)
 

@@ -32,9 +32,11 @@ CREATE TABLE webhook (
     id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, url TEXT NOT NULL, secret TEXT NOT NULL,
     severity INTEGER NOT NULL, school TEXT, after_s REAL NOT NULL, active INTEGER NOT NULL DEFAULT 1);
 CREATE TABLE delivery (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, step TEXT NOT NULL, alarm INTEGER NOT NULL, event TEXT NOT NULL,
-    body TEXT NOT NULL, made_us INTEGER NOT NULL, tries INTEGER NOT NULL DEFAULT 0, next_us INTEGER NOT NULL,
-    state TEXT NOT NULL DEFAULT 'waiting', error TEXT NOT NULL DEFAULT '');
+    id INTEGER PRIMARY KEY AUTOINCREMENT, step TEXT NOT NULL,
+    alarm INTEGER NOT NULL REFERENCES alarm (id) ON DELETE CASCADE, event TEXT NOT NULL, made_us INTEGER NOT NULL,
+    tries INTEGER NOT NULL DEFAULT 0, next_us INTEGER NOT NULL, state TEXT NOT NULL DEFAULT 'waiting',
+    error TEXT NOT NULL DEFAULT '');
+CREATE INDEX delivery_by_alarm ON delivery (alarm);
 CREATE INDEX delivery_that_waits ON delivery (next_us) WHERE state = 'waiting';
 CREATE UNIQUE INDEX delivery_once ON delivery (step, alarm, event);
 """

@@ -16,6 +16,7 @@ Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 GatewayState = Literal[
     "off", "unreachable", "silent", "buffering", "clock untrusted", "journal not writable", "flapping"
 ]
+_EMAIL = r"^[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$"
 PLACES = ("value", "unit", "limit", "count", "total", "school", "schools", "all_schools", "where")
 """What may stand in braces in the words of a rule."""
 
@@ -222,6 +223,17 @@ class Together(Model):
     settle_s: float = Field(15, ge=0, le=600, description="an incident waits so long for one more school")
 
 
+class MailStep(Model):
+    """Who is written to about alarms that nobody has acknowledged."""
+
+    id: Slug = Field(description="short, and never used again for somebody else")
+    email: tuple[Annotated[str, Field(pattern=_EMAIL)], ...] = Field(min_length=1, max_length=20)
+    after_min: float = Field(0, ge=0, le=7 * 1440, description="when it has been unacknowledged for so long")
+    severity: Word = Field("major", description="this and worse")
+    schools: tuple[Glob, ...] = Field(("*",), min_length=1, description="such as thcs-*")
+    language: Literal["vi", "en"] = "vi"
+
+
 class RuleSet(Model):
     """A file of rules."""
 
@@ -229,6 +241,7 @@ class RuleSet(Model):
     holidays: tuple[Holiday, ...] = ()
     holidays_file: str | None = Field(None, description="an iCalendar file of holidays, beside this file")
     together: Together = Together()
+    escalation: tuple[MailStep, ...] = ()
     rules: tuple[Rule, ...] = Field(min_length=1, max_length=500)
 
 

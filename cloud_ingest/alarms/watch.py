@@ -21,7 +21,7 @@ from cloud_ingest.alarms.engine import Engine
 from cloud_ingest.alarms.forecast_verdicts import Forecast
 from cloud_ingest.alarms.hours import Calendar, WrongHolidays
 from cloud_ingest.alarms.inbox import Alarms
-from cloud_ingest.alarms.rules import RuleSet
+from cloud_ingest.alarms.rules import MailStep, RuleSet
 from cloud_ingest.alarms.rules_file import BUILTIN, load_rules
 from cloud_ingest.alarms.unit import Point
 from cloud_ingest.gateways import Gateway
@@ -97,6 +97,10 @@ class Watch:
 
     def start(self) -> None:
         self._thread.start()
+
+    def mail_steps(self) -> Sequence[MailStep]:
+        """Whom the rules that hold now want to be written to."""
+        return () if self._rules is None else self._rules[0].escalation
 
     def stop(self) -> None:
         self._stopping.set()

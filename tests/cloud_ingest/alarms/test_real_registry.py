@@ -1,7 +1,6 @@
 """The decision's city: 900 schools of 30 gateways in a real registry file, of which 300 schools vanish at once."""
 
 import random
-import sqlite3
 from pathlib import Path
 
 from classroom_profiles.topics import Address
