@@ -25,8 +25,15 @@ HEARTBEAT_S = 15.0
 MOST = 400
 MOST_OF_ONE = 20
 _MEDIA_TYPE = "text/event-stream"
+_EVENT = {
+    "type": "object",
+    "properties": {
+        "event": {"type": "string", "enum": ["ready", "school", "room", "alarm", "values", "heartbeat"]},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+    },
+}
 _EVENTS: dict[int | str, dict[str, Any]] = {
-    200: {"description": "Events until the listener leaves.", "content": {_MEDIA_TYPE: {"schema": {"type": "string"}}}},
+    200: {"description": "Events until the listener leaves.", "content": {_MEDIA_TYPE: {"schema": _EVENT}}},
     **documented(401, 403, 404, 422, 429, 503),
 }
 

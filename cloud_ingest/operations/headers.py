@@ -1,5 +1,6 @@
 """What every answer of the operations centre tells a browser not to do, and how large a request may be: plain ASGI."""
 
+import contextlib
 from urllib.parse import urlsplit
 
 from starlette.datastructures import MutableHeaders
@@ -41,7 +42,12 @@ class Headers:
         policy = _OF_API if scope["path"].startswith("/api/") else self._of_pages
         is_tls = scope.get("scheme") == "https"
 
+        is_too_large = _length(scope) > BODY_MOST
+        taken = 0
+
         async def sending(message: Message) -> None:
+            if is_too_large:
+                return  # what the application makes of a request that was cut off
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in _ALWAYS.items():
@@ -51,26 +57,25 @@ class Headers:
                     headers.setdefault("Strict-Transport-Security", "max-age=31536000")
             await send(message)
 
-        taken = 0
-
         async def receiving() -> Message:
-            nonlocal taken
+            nonlocal taken, is_too_large
             message = await receive()
             taken += len(message.get("body", b""))
             if taken > BODY_MOST:
+                is_too_large = True
                 raise _TooLarge
             return message
 
-        try:
-            if _length(scope) > BODY_MOST:
-                raise _TooLarge
-            await self._app(scope, receiving, sending)
-        except _TooLarge:
+        if not is_too_large:
+            with contextlib.suppress(_TooLarge):
+                await self._app(scope, receiving, sending)
+        if is_too_large:
             said = {
                 "type": "about:blank", "title": "Content Too Large", "status": 413,
                 "detail": f"a request has at most {BODY_MOST} bytes", "errors": [],
             }  # fmt: skip
-            await JSONResponse(said, 413, media_type="application/problem+json")(scope, receive, sending)
+            headers = {**_ALWAYS, "Content-Security-Policy": _OF_API}
+            await JSONResponse(said, 413, headers, "application/problem+json")(scope, receive, send)
 
 
 class _TooLarge(Exception):

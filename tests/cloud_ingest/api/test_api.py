@@ -269,16 +269,20 @@ async def test_no_page_of_another_site_changes_anything(asked: Asked) -> None:
 
 
 async def test_says_how_many_requests_are_left_and_refuses_those_too_many(tmp_path: Path) -> None:
-    async with an_api(tmp_path, Limits(3, 2)) as asked:
-        async with asked.client() as client, asked.client("reader") as other, asked.client(None) as stranger:
-            answers = [await client.get("/schools") for _ in range(4)]
-            assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
-            assert answers[0].headers["RateLimit"].startswith('"minute";r=2;t=')
-            assert answers[0].headers["RateLimit-Policy"] == '"minute";q=3;w=60'
-            assert 0 < int(answers[3].headers["Retry-After"]) <= 60
-            assert answers[3].headers["content-type"] == "application/problem+json"
-            assert (await other.get("/schools")).status_code == 200
-            assert [(await stranger.get("/schools")).status_code for _ in range(3)] == [401, 401, 429]
+    async with (
+        an_api(tmp_path, Limits(3, 2)) as asked,
+        asked.client() as client,
+        asked.client("reader") as other,
+        asked.client(None) as stranger,
+    ):
+        answers = [await client.get("/schools") for _ in range(4)]
+        assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+        assert answers[0].headers["RateLimit"].startswith('"minute";r=2;t=')
+        assert answers[0].headers["RateLimit-Policy"] == '"minute";q=3;w=60'
+        assert 0 < int(answers[3].headers["Retry-After"]) <= 60
+        assert answers[3].headers["content-type"] == "application/problem+json"
+        assert (await other.get("/schools")).status_code == 200
+        assert [(await stranger.get("/schools")).status_code for _ in range(3)] == [401, 401, 429]
 
 
 async def test_streams_begin_with_what_is_there(asked: Asked) -> None:
