@@ -13,7 +13,8 @@ from starlette.middleware.gzip import GZipMiddleware
 from cloud_ingest.accounts.account_file import AccountsUnavailable
 from cloud_ingest.accounts.who import WrongAccount
 from cloud_ingest.alarms.inbox import HasCleared, InboxUnavailable, NoSuchAlarm, NotTheirs
-from cloud_ingest.api import alarms, history, keys, places, stream, use
+from cloud_ingest.alarms.webhooks import NoSuchWebhook, WrongWebhook
+from cloud_ingest.api import alarms, history, hooks, keys, places, stream, use
 from cloud_ingest.api.map_file import MapFile
 from cloud_ingest.api.problem import Problem, Refused, answer
 from cloud_ingest.api.right import LimitHeaders, Limits
@@ -57,7 +58,7 @@ def make_api(centre: Centre, limits: Limits | None = None, streams: Streams | No
     api.state.limits = limits or Limits()
     api.state.streams = streams or Streams()
     api.state.map_file = MapFile()
-    for part in (places, history, use, alarms, keys, stream):
+    for part in (places, history, use, alarms, hooks, keys, stream):
         api.router.routes.extend(part.routes.routes)  # as they are, so that a test finds each with its right
     api.add_middleware(LimitHeaders)
     api.add_middleware(GZipMiddleware, minimum_size=2000, compresslevel=3)
@@ -122,6 +123,14 @@ def _tell_problems(api: FastAPI) -> None:
     @api.exception_handler(NoSuchAlarm)
     async def no_alarm(_: Request, why: NoSuchAlarm) -> Response:
         return answer(404, "there is no such alarm")
+
+    @api.exception_handler(NoSuchWebhook)
+    async def no_webhook(_: Request, why: NoSuchWebhook) -> Response:
+        return answer(404, str(why))
+
+    @api.exception_handler(WrongWebhook)
+    async def wrong_webhook(_: Request, why: WrongWebhook) -> Response:
+        return answer(422, str(why), [("url", str(why))])
 
     @api.exception_handler(NotTheirs)
     async def not_theirs(_: Request, why: NotTheirs) -> Response:

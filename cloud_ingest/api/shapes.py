@@ -9,6 +9,7 @@ from classroom_profiles.capability import Value
 from classroom_profiles.metrics import unit
 from cloud_ingest.alarms.alarm import Alarm as KeptAlarm
 from cloud_ingest.alarms.alarm import AlarmState
+from cloud_ingest.alarms.webhooks import Webhook as KeptWebhook
 from cloud_ingest.api.times import shown
 from cloud_ingest.gap_report import SeriesGaps
 from cloud_ingest.gaps import Reason
@@ -432,6 +433,29 @@ class Key(Shape):
 
 class NewKey(Key):
     key: str = Field(description="The key itself. It is shown this once.")
+
+
+class Webhook(Shape):
+    """Where alarms are posted to, without its secret."""
+
+    id: int
+    name: str
+    url: str
+    severity: str = Field(description="This and worse.")
+    school: str | None
+    after_s: float
+    active: bool
+
+    @classmethod
+    def of(cls, hook: KeptWebhook) -> "Webhook":
+        return cls(
+            id=hook.id, name=hook.name, url=hook.url, severity=hook.severity.word, school=hook.school,
+            after_s=hook.after_s, active=hook.active,
+        )  # fmt: skip
+
+
+class NewWebhook(Webhook):
+    secret: str = Field(description="Signs what is posted. It is shown this once.")
 
 
 class About(Shape):

@@ -18,6 +18,7 @@ from cloud_ingest.accounts.account_file import FILE, AccountFile, AccountsUnavai
 from cloud_ingest.accounts.accounts import Accounts
 from cloud_ingest.accounts.oidc import Oidc, Provider, WrongProvider
 from cloud_ingest.alarms.inbox import InboxUnavailable
+from cloud_ingest.alarms.place import alarms_beside
 from cloud_ingest.operations.app import Settings, serve
 from cloud_ingest.operations.directory import WrongDirectory
 from cloud_ingest.operations.register import RegisterUnavailable
@@ -36,7 +37,7 @@ _log = logging.getLogger("lophoc.ops")
 )  # fmt: skip
 @click.option(
     "--alarms", "alarms_path", type=click.Path(dir_okay=False, path_type=Path), envvar="LOPHOC_OPS_ALARMS",
-    help="The inbox of alarms that lophoc ingest fills.  [default: beside the registry]",
+    help="The inbox of alarms that lophoc ingest fills.  [default: beside the store]",
 )  # fmt: skip
 @click.option(
     "--data", "data", type=click.Path(file_okay=False, path_type=Path), envvar="LOPHOC_OPS_DATA",
@@ -94,7 +95,7 @@ def ops(
     with _only_one(folder), _listening(host, port) as listening:
         settings = Settings(
             registry=registry,
-            alarms=alarms_path or registry.with_name(f"{registry.name}.alarms"),
+            alarms=alarms_path or alarms_beside(store_url),
             data=folder,
             schools=schools,
             oidc=_oidc(oidc_issuer, oidc_client, public_url),

@@ -262,6 +262,25 @@ async def test_keys_are_made_shown_once_and_removed(asked: Asked) -> None:
         assert (await admin.delete(f"/keys/{key['id']}")).status_code == 404
 
 
+async def test_webhooks_are_made_changed_and_removed(asked: Asked) -> None:
+    hook = {"name": "trực ban", "url": "https://hooks.example.vn/lophoc", "severity": "critical"}
+    async with asked.session("admin", Role.ADMIN) as admin:
+        made = await admin.post("/webhooks", json=hook)
+        path = f"/webhooks/{made.json()['id']}"
+        changed = await admin.put(path, json={**hook, "active": False})
+        listed = (await admin.get("/webhooks")).json()["items"]
+        wrong = await admin.post("/webhooks", json={**hook, "url": "ftp://example.vn"})
+        gone = [(await admin.delete(path)).status_code for _ in range(2)]
+        none = await admin.put(path, json=hook)
+    assert made.json()["secret"].startswith("whs_")
+    assert listed == [changed.json()]
+    assert "secret" not in listed[0]
+    assert (wrong.status_code, wrong.json()["errors"][0]["field"]) == (422, "url")
+    assert (gone, none.status_code) == ([204, 404], 404)
+    written = [entry.action for entry in asked.centre.audit.read()]
+    assert written == ["webhook.remove", "webhook.change", "webhook.add"]
+
+
 async def test_no_page_of_another_site_changes_anything(asked: Asked) -> None:
     async with asked.session("admin", Role.ADMIN) as admin:
         answer = await admin.post("/keys", json={"label": "x"}, headers={"Sec-Fetch-Site": "cross-site"})
