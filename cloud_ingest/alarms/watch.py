@@ -30,7 +30,7 @@ from cloud_ingest.store import wall_us
 PERIOD_S = 1.0
 GATEWAYS_S = 5.0
 """The registry is written every five seconds."""
-_LOCK_S = 5.0
+_LOCK_S = 2.0
 _KEPT_S = 10.0
 _FORECASTS_S = 3_600.0
 _FORGET_S = 3_600.0
