@@ -57,6 +57,19 @@ _log = logging.getLogger("lophoc.ingest")
     help="The file of all series' newest points.  [default: beside the embedded store, else in $XDG_STATE_HOME/lophoc]",
 )  # fmt: skip
 @click.option(
+    "--alarms", "alarms_path", type=click.Path(dir_okay=False, path_type=Path), default=None,
+    help="The file of alarms.  [default: beside the registry]",
+)  # fmt: skip
+@click.option("--no-alarms", is_flag=True, help="Watch nothing: no alarms are made.")
+@click.option(
+    "--alarm-rules", "rules_path", type=click.Path(exists=True, dir_okay=False, path_type=Path), default=None,
+    help="Rules of one's own (YAML): see lophoc alarms check.  [default: those that come with lophoc]",
+)  # fmt: skip
+@click.option(
+    "--schools", "schools_path", type=click.Path(exists=True, dir_okay=False, path_type=Path), default=None,
+    help="A CSV of schools, so that alarms say in which wards.",
+)  # fmt: skip
+@click.option(
     "--ahead", "ahead_s", type=click.FloatRange(0), default=AHEAD_S, show_default="366 days", metavar="SECONDS",
     help="How far a point may be ahead of this machine's clock before it is refused.",
 )  # fmt: skip
@@ -77,6 +90,10 @@ def ingest(
     folder: Path | None,
     registry_path: Path | None,
     lasts_path: Path | None,
+    alarms_path: Path | None,
+    no_alarms: bool,
+    rules_path: Path | None,
+    schools_path: Path | None,
     ahead_s: float,
     series: int,
     metrics_port: int | None,
@@ -102,6 +119,11 @@ def ingest(
             same += ["--series", str(series)]
             same += [] if registry_path is None else ["--registry", str(registry_path)]
             same += [] if lasts_path is None else ["--last-values", str(lasts_path)]
+            same += ["--no-alarms"] if no_alarms else []
+            for option, path in (
+                ("--alarms", alarms_path), ("--alarm-rules", rules_path), ("--schools", schools_path),
+            ):  # fmt: skip
+                same += [] if path is None else [option, str(path)]
             commands = [
                 [sys.executable, "-m", "cloud_ingest", "ingest", *same, "--share", "lophoc"]
                 + ([] if metrics_port is None else _metrics(metrics_host, metrics_port, number))
@@ -125,6 +147,9 @@ def ingest(
                     where, store, Quarantine(folder / "set-aside"), suspects, share=share, ahead_s=ahead_s,
                     series=series, on_status=registry.on_status, on_batch=on_batch,
                 )  # fmt: skip
+                if not no_alarms:
+                    reads = registry_path or beside(store_url)
+                    _watch(open_things, receiver, store_url, reads, alarms_path, rules_path, schools_path)
                 if metrics_port is not None:
                     _serve_metrics(open_things, receiver, metrics_host, metrics_port)
                 code = _receive(where, receiver, bool(share))
@@ -168,6 +193,44 @@ def _last_values(
     except (LastValuesUnavailable, RegistryUnavailable, OSError) as why:
         _log.warning("no last values are written: %s", why)
     return lasts
+
+
+def _watch(
+    open_things: ExitStack,
+    receiver: Receiver,
+    store_url: str,
+    registry: Path,
+    alarms: Path | None,
+    rules: Path | None,
+    schools: Path | None,
+) -> None:
+    """Alarms, if this worker is the one that makes them. Raises ClickException for rules with mistakes."""
+    from cloud_ingest.alarms.centre_alarms import Centre  # not loaded where nobody wants alarms
+    from cloud_ingest.alarms.place import alarms_beside
+    from cloud_ingest.alarms.sources import FromStore, sources
+    from cloud_ingest.alarms.telling import Telling
+    from cloud_ingest.alarms.watch import Watch
+
+    if rules is not None:
+        from classroom_profiles.problem import DocumentError
+        from cloud_ingest.alarms.rules_file import load_rules
+
+        try:
+            load_rules(rules)
+        except DocumentError as wrong:
+            raise click.ClickException(str(wrong)) from wrong
+    asked = FromStore(store_url, registry)
+    open_things.callback(asked.close)
+    path = alarms or alarms_beside(store_url)
+    watch = Watch(
+        path,
+        sources(asked, schools, lambda: Centre(receiver.wait_ready(0.0), not receiver.store_is_away)),
+        rules,
+    )
+    telling = Telling(path, watch.mail_steps, when=watch.has_lock)
+    for each in (watch, telling):
+        open_things.callback(each.stop)
+        each.start()
 
 
 def _state_of(broker: str, store_url: str) -> Path:

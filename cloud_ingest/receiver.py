@@ -99,6 +99,10 @@ class Receiver:
         until = time.monotonic() + timeout_s
         return self._receive.ready.wait(timeout_s) and self._answer.ready.wait(max(0.0, until - time.monotonic()))
 
+    @property
+    def store_is_away(self) -> bool:
+        return self._answers.store_lost.is_set()
+
     def stop(self) -> None:
         """Finish the write in hand and its acks; the rest is sent again by its gateways."""
         self._stopping.set()

@@ -1,12 +1,14 @@
-"""What the gateway says about its own telemetry: how much waits, and what was lost, as points like any other."""
+"""What the gateway says of itself: how much waits, what was lost, how its machine is, as points like any other."""
 
 import asyncio
 import time
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
 from classroom_profiles.capability import Value
 from classroom_profiles.telemetry import Measurement, Point, Series
 from edge_agent.journal import Journal
+from edge_agent.machine import machine_metrics
 from edge_agent.uplink import Uplink
 
 ROLE = "gateway"
@@ -30,10 +32,10 @@ def gateway_metrics(journal: Journal, connected: bool) -> dict[str, Value]:
     }
 
 
-def gateway_points(journal: Journal, connected: bool, room: str, gateway: str, time_us: int) -> list[Point]:
+def gateway_points(metrics: dict[str, Value], room: str, gateway: str, time_us: int) -> list[Point]:
     return [
         Point(Series(Measurement.GATEWAY, room, gateway, ROLE, metric), time_us, value)
-        for metric, value in gateway_metrics(journal, connected).items()
+        for metric, value in metrics.items()
     ]
 
 
@@ -48,9 +50,12 @@ async def report(
     record: Callable[[Iterable[Point]], None],
     room: str,
     gateway: str,
+    data: Path,
     every_s: float = 60.0,
 ) -> None:
     """Write them, forever; for a TaskGroup."""
     while True:
         await asyncio.sleep(every_s)
-        record(gateway_points(journal, uplink.connected, room, gateway, time.time_ns() // 1000))
+        of_machine = await asyncio.to_thread(machine_metrics, data)
+        metrics = {**gateway_metrics(journal, uplink.connected), **of_machine}
+        record(gateway_points(metrics, room, gateway, time.time_ns() // 1000))

@@ -1,0 +1,522 @@
+"""The inbox: a SQLite file of alarms that hold or held, what people did about them, and what was muted.
+
+The watch of `lophoc ingest` writes what the rules find; people act through `lophoc ops`, another
+process. Calls block for a moment: milliseconds. Every change gives its alarms the next `revision` of the inbox.
+
+A school's account sees what is its school's. An alarm of many schools it sees as its own school's part of it: it says
+nothing of the others, and only those who see the whole city handle it.
+"""
+
+import contextlib
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Self
+
+from cloud_ingest.alarms import inbox_schema
+from cloud_ingest.alarms.alarm import Alarm, AlarmState, Asker, Entry, Severity
+from cloud_ingest.alarms.inbox_schema import WrongFile
+from cloud_ingest.alarms.transition import Changed, Cleared, Finding, Raised, Transition
+from cloud_ingest.store import wall_us
+
+REOPENS_WITHIN_S = 900.0
+"""An alarm that comes again so soon after it had cleared is the same one."""
+COMMENT_MOST = 1000
+_CONCERNED = "(school = :own OR id IN (SELECT alarm FROM concerned WHERE school = :own))"
+_COLUMNS = """
+id, rule, severity, school, room, device, gateway, metric, since_us, cleared_us, acknowledged_us, cause_of, in_schools,
+repeats, acknowledged_by, assigned_to, (SELECT until_us FROM mute WHERE mute.key = alarm.key AND until_us > :now),
+text_vi, text_en, revision
+"""
+
+
+class InboxUnavailable(Exception):
+    """The file cannot be read or written now; the text says why."""
+
+
+class NoSuchAlarm(Exception):
+    """There is none, or it is not theirs to see."""
+
+
+class NotTheirs(Exception):
+    """It concerns many schools: only who sees the whole city handles it."""
+
+
+class HasCleared(Exception):
+    """It holds no longer, so there is nothing to acknowledge, assign or mute."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    alarms: list[Alarm]
+    total: int
+    """How many there are on all pages."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which alarms, and in which order. The defaults: all that hold, the worst and widest first."""
+
+    states: frozenset[AlarmState] = frozenset((AlarmState.OPEN, AlarmState.ACKNOWLEDGED))
+    severities: frozenset[Severity] = frozenset(Severity)
+    school: str | None = None
+    room: str | None = None
+    rule: str | None = None
+    assigned_to: str | None = None
+    muted: bool | None = None
+    """None: muted or not."""
+    find: str = ""
+    """In its words, its rule or where it is."""
+    newest_first: bool = False
+    limit: int = 50
+    offset: int = 0
+
+
+class Alarms:
+    """Open it with `with`. Only one process `apply`s what rules find; any number read, and act for people."""
+
+    def __init__(
+        self, path: Path, *, create: bool = False, clock_us: Callable[[], int] = wall_us,
+        reopens_within_s: float = REOPENS_WITHIN_S,
+    ) -> None:  # fmt: skip
+        self._path = path
+        self._create = create
+        self._clock_us = clock_us
+        self._reopens_us = int(reopens_within_s * 1e6)
+        self._lock = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+
+    def __enter__(self) -> Self:
+        """Raises InboxUnavailable."""
+        if not self._create and not self._path.is_file():
+            raise InboxUnavailable(f"there are no alarms in {self._path}: lophoc ingest makes them")
+        with _translated():
+            if self._create and not self._path.exists():
+                os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
+            connection = sqlite3.connect(self._path, timeout=10.0, isolation_level=None, check_same_thread=False)
+            try:
+                inbox_schema.prepare(connection, str(self._path), create=self._create)
+                # SQLite's own lower() knows no Vietnamese.
+                connection.create_function("lower_words", -1, _lower_words, deterministic=True)
+            except BaseException:
+                connection.close()
+                raise
+        self._connection = connection
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    # ---- reading
+
+    def list(self, who: Asker, wanted: Wanted | None = None) -> Listed:
+        """One page. Raises InboxUnavailable, as all that follow."""
+        wanted = wanted or Wanted()
+        where, values = _where(who, wanted)
+        values |= {"now": self._clock_us(), "limit": max(0, wanted.limit), "offset": max(0, wanted.offset)}
+        order = "since_us DESC, id DESC" if wanted.newest_first else "severity DESC, cause_of DESC, since_us DESC, id"
+        with self.reading() as connection:
+            total = int(connection.execute(f"SELECT count(*) FROM alarm WHERE {where}", values).fetchone()[0])
+            rows = connection.execute(
+                f"SELECT {_COLUMNS} FROM alarm WHERE {where} ORDER BY {order} LIMIT :limit OFFSET :offset", values
+            ).fetchall()
+        return Listed([_seen_by(who, _alarm(row)) for row in rows], total)
+
+    def one(self, who: Asker, number: int) -> Alarm:
+        """Raises NoSuchAlarm."""
+        with self.reading() as connection:
+            return _seen_by(who, self._row(connection, who, number))
+
+    def history(self, who: Asker, number: int) -> Sequence[Entry]:
+        """In order of time. Raises NoSuchAlarm."""
+        with self.reading() as connection:
+            alarm = self._row(connection, who, number)
+            rows = connection.execute(
+                "SELECT at_us, by, what, comment FROM history WHERE alarm = ? ORDER BY id", (number,)
+            ).fetchall()
+        entries = [Entry(*row) for row in rows]
+        if _is_part(who, alarm):
+            return [Entry(entry.at_us, "", entry.what, "") for entry in entries if entry.what in _BY_RULES]
+        return entries
+
+    def schools(self, who: Asker, number: int) -> Sequence[str]:
+        """Those that it concerns, of those that `who` sees. Raises NoSuchAlarm."""
+        with self.reading() as connection:
+            alarm = self._row(connection, who, number)
+            rows = connection.execute(
+                "SELECT school FROM concerned WHERE alarm = ? ORDER BY school", (number,)
+            ).fetchall()
+        found = [row[0] for row in rows] or ([alarm.school] if alarm.school else [])
+        return [school for school in found if who.sees(school)]
+
+    def open_by_school(self) -> Mapping[str, int]:
+        """How many alarms hold at each school that has any, those of many schools among them. For the map."""
+        with self.reading() as connection:
+            rows = connection.execute(
+                "SELECT school, count(*) FROM ("
+                "SELECT school, id FROM alarm WHERE cleared_us IS NULL AND school IS NOT NULL UNION "
+                "SELECT concerned.school, alarm.id FROM alarm JOIN concerned ON concerned.alarm = alarm.id "
+                "WHERE cleared_us IS NULL) GROUP BY school"
+            ).fetchall()
+        return dict(rows)
+
+    def changed_since(self, revision: int, who: Asker, limit: int = 500) -> tuple[int, Sequence[Alarm]]:
+        """What changed after `revision`, in order, and the revision to ask from next time. 0 is before everything."""
+        with self.reading() as connection:
+            newest = _revision(connection)
+            own = "1" if who.school is None else _CONCERNED
+            rows = connection.execute(
+                f"SELECT {_COLUMNS} FROM alarm WHERE revision > :since AND {own} ORDER BY revision, id LIMIT :limit",
+                {"since": revision, "own": who.school, "now": self._clock_us(), "limit": limit + 1},
+            ).fetchall()
+        alarms = [_alarm(row) for row in rows]
+        if len(alarms) <= limit:
+            return newest, [_seen_by(who, alarm) for alarm in alarms]
+        # The changes of one revision come together, since nobody could ask for the rest of them.
+        last = alarms[limit - 1].revision
+        if alarms[limit].revision == last:
+            if alarms[0].revision == last:
+                return self.changed_since(revision, who, limit * 2)
+            alarms = [alarm for alarm in alarms if alarm.revision < last]
+        else:
+            alarms = alarms[:limit]
+        return alarms[-1].revision, [_seen_by(who, alarm) for alarm in alarms]
+
+    def revision(self) -> int:
+        with self.reading() as connection:
+            return _revision(connection)
+
+    # ---- what people do
+
+    def acknowledge(self, who: Asker, number: int, comment: str = "") -> Alarm:
+        """They know. Twice is once. Raises NoSuchAlarm, NotTheirs, HasCleared, ValueError."""
+
+        def act(connection: sqlite3.Connection, alarm: Alarm) -> str | None:
+            if alarm.state is AlarmState.ACKNOWLEDGED:
+                return None
+            connection.execute(
+                "UPDATE alarm SET acknowledged_by = ?, acknowledged_us = ? WHERE id = ?",
+                (who.name, self._clock_us(), number),
+            )
+            return "acknowledged"
+
+        return self._handle(who, number, comment, act)
+
+    def assign(self, who: Asker, number: int, to: str | None, comment: str = "") -> Alarm:
+        """None: to nobody. Raises NoSuchAlarm, NotTheirs, HasCleared, ValueError."""
+        name = _text(to or "", 100)
+
+        def act(connection: sqlite3.Connection, alarm: Alarm) -> str | None:
+            if alarm.assigned_to == (name or None):
+                return None
+            connection.execute("UPDATE alarm SET assigned_to = ? WHERE id = ?", (name or None, number))
+            return "assigned"
+
+        return self._handle(who, number, f"→ {name or '–'} {comment}".strip(), act)
+
+    def mute(self, who: Asker, number: int, until_us: int | None, comment: str = "") -> Alarm:
+        """Tell nobody of it until then, also if it clears and comes again; None: from now on again.
+
+        Raises NoSuchAlarm, NotTheirs, HasCleared, ValueError.
+        """
+        now_us = self._clock_us()
+        if until_us is not None and not now_us < until_us <= now_us + 366 * 86_400_000_000:
+            raise ValueError("an alarm is muted until a time to come, at most a year ahead")
+
+        def act(connection: sqlite3.Connection, alarm: Alarm) -> str | None:
+            key = connection.execute("SELECT key FROM alarm WHERE id = ?", (number,)).fetchone()[0]
+            if until_us is None:
+                gone = connection.execute("DELETE FROM mute WHERE key = ?", (key,)).rowcount
+                return "unmuted" if gone else None
+            connection.execute("INSERT OR REPLACE INTO mute (key, until_us) VALUES (?, ?)", (key, until_us))
+            return "muted"
+
+        return self._handle(who, number, comment, act)
+
+    def comment(self, who: Asker, number: int, comment: str) -> Alarm:
+        """Also on one that has cleared. Raises NoSuchAlarm, NotTheirs, ValueError."""
+        if not comment.strip():
+            raise ValueError("a comment says something")
+        return self._handle(who, number, comment, lambda *_: "commented", also_cleared=True)
+
+    def _handle(
+        self,
+        who: Asker,
+        number: int,
+        comment: str,
+        act: Callable[[sqlite3.Connection, Alarm], str | None],
+        *,
+        also_cleared: bool = False,
+    ) -> Alarm:
+        text = _text(comment, COMMENT_MOST)
+        with self.writing() as connection:
+            alarm = self._row(connection, who, number)
+            if _is_part(who, alarm):
+                raise NotTheirs("it concerns many schools: the operations centre handles it")
+            if alarm.state is AlarmState.CLEARED and not also_cleared:
+                raise HasCleared("it has cleared")
+            what = act(connection, alarm)
+            if what is not None:
+                write_down(connection, number, self._clock_us(), who.name, what, text)
+                connection.execute("UPDATE alarm SET revision = ? WHERE id = ?", (next_revision(connection), number))
+            return self._row(connection, who, number)
+
+    # ---- what the rules find
+
+    def apply(
+        self, transitions: Sequence[Transition], kept: Mapping[str, str] | None = None, gone: Sequence[str] = ()
+    ) -> None:
+        """Write down what the engine found, and what it must not forget, at once or not at all."""
+        if not transitions and not kept and not gone:
+            return
+        with self.writing() as connection:
+            if transitions:
+                revision = next_revision(connection)
+                for transition in transitions:
+                    self._apply(connection, transition, revision)
+            connection.executemany("DELETE FROM kept WHERE name = ?", [(name,) for name in gone])
+            connection.executemany("INSERT OR REPLACE INTO kept (name, value) VALUES (?, ?)", (kept or {}).items())
+
+    def kept(self) -> dict[str, str]:
+        """What the engine wanted to be remembered."""
+        with self.reading() as connection:
+            return dict(connection.execute("SELECT name, value FROM kept").fetchall())
+
+    def holding(self) -> dict[str, int]:
+        """The keys of the alarms that hold, and since when."""
+        with self.reading() as connection:
+            return dict(connection.execute("SELECT key, since_us FROM alarm WHERE cleared_us IS NULL").fetchall())
+
+    def forget(self, before_us: int, most: int = 1000) -> int:
+        """Delete alarms that cleared before then; how many."""
+        with self.writing() as connection:
+            return connection.execute(
+                "DELETE FROM alarm WHERE id IN (SELECT id FROM alarm WHERE cleared_us < ? ORDER BY cleared_us LIMIT ?)",
+                (before_us, most),
+            ).rowcount
+
+    def _apply(self, connection: sqlite3.Connection, transition: Transition, revision: int) -> None:
+        match transition:
+            case Raised(finding, since_us):
+                held = connection.execute(
+                    "SELECT id FROM alarm WHERE key = ? AND cleared_us IS NULL", (finding.key,)
+                ).fetchone()
+                recent = (
+                    held
+                    or connection.execute(
+                        "SELECT id FROM alarm WHERE key = ? AND cleared_us >= ? ORDER BY cleared_us DESC LIMIT 1",
+                        (finding.key, since_us - self._reopens_us),
+                    ).fetchone()
+                )
+                if recent is None:
+                    number = _insert(connection, finding, since_us)
+                    write_down(connection, number, since_us, "", "raised", "")
+                else:
+                    number = int(recent[0])
+                    if held is None:
+                        connection.execute(
+                            "UPDATE alarm SET cleared_us = NULL, repeats = repeats + 1 WHERE id = ?", (number,)
+                        )
+                        write_down(connection, number, since_us, "", "reopened", "")
+                self._describe(connection, number, finding, revision)
+            case Changed(finding, _):
+                row = connection.execute(
+                    "SELECT id FROM alarm WHERE key = ? AND cleared_us IS NULL", (finding.key,)
+                ).fetchone()
+                if row is not None:
+                    self._describe(connection, int(row[0]), finding, revision)
+            case Cleared(key, at_us, cause):
+                row = connection.execute(
+                    "SELECT id, since_us FROM alarm WHERE key = ? AND cleared_us IS NULL", (key,)
+                ).fetchone()
+                if row is not None:
+                    number, since_us = row
+                    connection.execute(
+                        "UPDATE alarm SET cleared_us = ?, revision = ? WHERE id = ?",
+                        (max(at_us, since_us), revision, number),
+                    )
+                    write_down(connection, number, at_us, "", "absorbed" if cause else "cleared", cause)
+
+    def _describe(self, connection: sqlite3.Connection, number: int, finding: Finding, revision: int) -> None:
+        connection.execute(
+            "UPDATE alarm SET rule = ?, severity = ?, cause_of = ?, in_schools = ?, text_vi = ?, text_en = ?, "
+            "revision = ? WHERE id = ?",
+            (
+                finding.rule, int(finding.severity), finding.cause_of, _in_schools(finding), finding.text_vi,
+                finding.text_en, revision, number,
+            ),
+        )  # fmt: skip
+        connection.execute("DELETE FROM concerned WHERE alarm = ?", (number,))
+        connection.executemany(
+            "INSERT INTO concerned (school, alarm) VALUES (?, ?)", [(each, number) for each in finding.schools]
+        )
+
+    # ---- the file
+
+    def _row(self, connection: sqlite3.Connection, who: Asker, number: int) -> Alarm:
+        own = "1" if who.school is None else _CONCERNED
+        row = connection.execute(
+            f"SELECT {_COLUMNS} FROM alarm WHERE id = :id AND {own}",
+            {"id": number, "own": who.school, "now": self._clock_us()},
+        ).fetchone()
+        if row is None:
+            raise NoSuchAlarm(f"there is no alarm {number}")
+        return _alarm(row)
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """For those who keep tables of their own in the file. Raises InboxUnavailable."""
+        with self._lock, _translated(), _transaction(self._opened(), "BEGIN") as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """All that is done in it, or nothing. Raises InboxUnavailable."""
+        with self._lock, _translated(), _transaction(self._opened(), "BEGIN IMMEDIATE") as connection:
+            yield connection
+
+    def _opened(self) -> sqlite3.Connection:
+        if self._connection is None:
+            raise InboxUnavailable(f"{self._path} is not open")
+        return self._connection
+
+
+_BY_RULES = frozenset(("raised", "changed", "cleared", "reopened", "absorbed"))
+
+
+def _where(who: Asker, wanted: Wanted) -> tuple[str, dict[str, Any]]:
+    holds = "cleared_us IS NULL AND acknowledged_us IS"
+    of_state = {
+        AlarmState.OPEN: f"({holds} NULL)",
+        AlarmState.ACKNOWLEDGED: f"({holds} NOT NULL)",
+        AlarmState.CLEARED: "(cleared_us IS NOT NULL)",
+    }
+    severities = ", ".join(str(int(each)) for each in wanted.severities)
+    parts = [f"({' OR '.join(of_state[state] for state in wanted.states) or '0'})", f"severity IN ({severities})"]
+    values: dict[str, Any] = {}
+    if who.school is not None:
+        parts.append(_CONCERNED)
+        values["own"] = who.school
+    if wanted.school is not None:
+        parts.append("(school = :school OR id IN (SELECT alarm FROM concerned WHERE school = :school))")
+        values["school"] = wanted.school
+    for name in ("room", "rule", "assigned_to"):
+        value = getattr(wanted, name)
+        if value is not None:
+            parts.append(f"{name} = :{name}")
+            values[name] = value
+    if wanted.muted is not None:
+        is_muted = "EXISTS (SELECT 1 FROM mute WHERE mute.key = alarm.key AND until_us > :now)"
+        parts.append(is_muted if wanted.muted else f"NOT {is_muted}")
+    for number, word in enumerate(wanted.find.split()[:8]):
+        # What a school's account finds must not tell it the words of an alarm of many schools.
+        where = "rule, school, room, device, gateway" + (", text_vi, text_en" if who.school is None else "")
+        parts.append(f"lower_words({where}) LIKE :find{number} ESCAPE '!'")
+        values[f"find{number}"] = "%" + _escaped(word.lower()) + "%"
+    return " AND ".join(parts), values
+
+
+def _lower_words(*texts: str | None) -> str:
+    return " ".join(text for text in texts if text).lower()
+
+
+def _escaped(word: str) -> str:
+    return word.replace("!", "!!").replace("%", "!%").replace("_", "!_")
+
+
+def _alarm(row: tuple[Any, ...]) -> Alarm:
+    (
+        number, rule, severity, school, room, device, gateway, metric, since_us, cleared_us, acknowledged_us, cause_of,
+        in_schools, repeats, acknowledged_by, assigned_to, muted_until_us, text_vi, text_en, revision,
+    ) = row  # fmt: skip
+    if cleared_us is not None:
+        state = AlarmState.CLEARED
+    else:
+        state = AlarmState.OPEN if acknowledged_us is None else AlarmState.ACKNOWLEDGED
+    return Alarm(
+        number, rule, Severity(severity), school, room, device, gateway, metric, since_us, cleared_us, state, cause_of,
+        in_schools, repeats, acknowledged_by, assigned_to, muted_until_us, text_vi, text_en, revision,
+    )  # fmt: skip
+
+
+def _is_part(who: Asker, alarm: Alarm) -> bool:
+    return who.school is not None and alarm.school is None
+
+
+def _seen_by(who: Asker, alarm: Alarm) -> Alarm:
+    if not _is_part(who, alarm):
+        return alarm
+    return replace(
+        alarm, school=who.school, cause_of=1, in_schools=1, acknowledged_by=None, assigned_to=None,
+        text_vi="Cùng một sự cố với nhiều trường khác; trung tâm điều hành đang xử lý",
+        text_en="Part of an incident at many schools; the operations centre handles it",
+    )  # fmt: skip
+
+
+def _insert(connection: sqlite3.Connection, finding: Finding, since_us: int) -> int:
+    cursor = connection.execute(
+        "INSERT INTO alarm (key, rule, severity, school, room, device, gateway, metric, since_us, cause_of, in_schools,"
+        " text_vi, text_en, revision) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
+        (
+            finding.key, finding.rule, int(finding.severity), finding.school, finding.room, finding.device,
+            finding.gateway, finding.metric, since_us, finding.cause_of, _in_schools(finding), finding.text_vi,
+            finding.text_en,
+        ),
+    )  # fmt: skip
+    return int(cursor.lastrowid or 0)
+
+
+def _in_schools(finding: Finding) -> int:
+    return len(finding.schools) or 1
+
+
+def write_down(connection: sqlite3.Connection, number: int, at_us: int, by: str, what: str, comment: str) -> None:
+    connection.execute(
+        "INSERT INTO history (alarm, at_us, by, what, comment) VALUES (?, ?, ?, ?, ?)",
+        (number, at_us, by, what, comment),
+    )
+
+
+def _revision(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("SELECT value FROM state WHERE name = 'revision'").fetchone()[0])
+
+
+def next_revision(connection: sqlite3.Connection) -> int:
+    connection.execute("UPDATE state SET value = value + 1 WHERE name = 'revision'")
+    return _revision(connection)
+
+
+def _text(text: str, most: int) -> str:
+    """Raises ValueError for what is too long, or cannot be printed."""
+    text = text.strip()
+    if len(text) > most:
+        raise ValueError(f"at most {most} characters")
+    if any(not (char.isprintable() or char in "\n\t") for char in text):
+        raise ValueError("characters that cannot be printed")
+    return text
+
+
+@contextlib.contextmanager
+def _transaction(connection: sqlite3.Connection, begin: str) -> Iterator[sqlite3.Connection]:
+    connection.execute(begin)
+    try:
+        yield connection
+        connection.execute("COMMIT")
+    except BaseException:
+        with contextlib.suppress(sqlite3.Error):
+            connection.execute("ROLLBACK")
+        raise
+
+
+@contextlib.contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (sqlite3.Error, OSError, WrongFile) as wrong:
+        raise InboxUnavailable(f"the alarms: {wrong}") from wrong

@@ -1,0 +1,77 @@
+"""What the watch of `lophoc ingest` asks: the newest points, the registry, the process itself, the wards."""
+
+import contextlib
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from cloud_ingest.alarms.centre_alarms import Centre
+from cloud_ingest.alarms.unit import Point
+from cloud_ingest.alarms.watch import Sources
+from cloud_ingest.gateways import Gateway
+from cloud_ingest.operations.directory import WrongDirectory, read
+from cloud_ingest.operations.feed import StoreFeed
+from cloud_ingest.registry import Registry, RegistryUnavailable
+from cloud_ingest.store import Store, store_of
+
+_BURST_S = 0.05
+"""Of each second: it is asked beside what receives."""
+
+_log = logging.getLogger("lophoc.ingest.alarms")
+
+
+class FromStore:
+    """The newest points by asking the store, and gateways by asking the registry: both opened for reading only."""
+
+    def __init__(self, store_url: str, registry: Path) -> None:
+        self._url = store_url
+        self._registry = registry
+        self._gateways: Sequence[Gateway] = ()
+        self._store: Store | None = None
+        self._feed: StoreFeed | None = None
+
+    def close(self) -> None:
+        self._feed = None
+        if self._store is not None:
+            self._store.close()
+            self._store = None
+
+    def changed_since(self, revision: int, /) -> tuple[int, Sequence[Point]]:
+        """Raises StoreUnavailable."""
+        if self._feed is None:
+            store = store_of(self._url)
+            try:
+                store.open(create=False)
+            except BaseException:
+                store.close()
+                raise
+            self._store = store
+            self._feed = StoreFeed(store, self._schools, burst_s=_BURST_S)
+        return self._feed.changed_since(revision)
+
+    def gateways(self) -> Sequence[Gateway]:
+        """Raises RegistryUnavailable."""
+        with Registry(self._registry, create=False) as registry:
+            self._gateways = registry.gateways()
+        return self._gateways
+
+    def _schools(self) -> Sequence[str]:
+        if not self._gateways:
+            with contextlib.suppress(RegistryUnavailable):
+                self.gateways()
+        return sorted({one.school for one in self._gateways})
+
+
+def wards_of(schools: Path | None) -> Mapping[str, str]:
+    """Where schools are; of those that nobody has placed nothing is said."""
+    if schools is None:
+        return {}
+    try:
+        return {slug: school.ward for slug, school in read(schools).items() if school.ward}
+    except WrongDirectory as wrong:
+        _log.warning("alarms do not say in which wards: %s", wrong)
+        return {}
+
+
+def sources(asked: FromStore, schools: Path | None, centre: Callable[[], Centre]) -> Sources:
+    return Sources(asked, asked.gateways, centre, wards=lambda: wards_of(schools))

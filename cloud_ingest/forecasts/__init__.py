@@ -1,0 +1,1 @@
+"""What will wear out and when, with how sure that is: made nightly, by statsmodels."""

@@ -1,0 +1,140 @@
+"""Forecasts as they were made last, in a small SQLite file that the operations centre reads."""
+
+import contextlib
+import os
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from datetime import date
+from pathlib import Path
+from typing import Self
+
+import msgspec
+
+from classroom_profiles.telemetry import Measurement, Series
+from cloud_ingest.forecasts.forecast import Forecast, Wear
+
+FILE = "forecasts.sqlite"
+
+_VERSION = 1
+_SCHEMA = """
+CREATE TABLE forecast (
+    school TEXT NOT NULL, room TEXT NOT NULL, device TEXT NOT NULL, role TEXT NOT NULL, measurement TEXT NOT NULL,
+    metric TEXT NOT NULL, wear TEXT NOT NULL, made TEXT NOT NULL, expected TEXT, said TEXT NOT NULL,
+    PRIMARY KEY (school, room, device, role, measurement, metric)) WITHOUT ROWID;
+CREATE INDEX forecast_by_day ON forecast (expected, school);
+"""
+
+
+class ForecastsUnavailable(Exception):
+    """The file cannot be read or written now; the text says why."""
+
+
+class ForecastFile:
+    """Open it with `with`. Blocking; from any thread. All methods raise ForecastsUnavailable."""
+
+    def __init__(self, path: Path, *, create: bool = True) -> None:
+        self._path = path
+        self._create = create
+        self._lock = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+
+    def __enter__(self) -> Self:
+        with _translated():
+            if not self._path.exists():
+                if not self._create:
+                    raise ForecastsUnavailable(f"there are no forecasts {self._path}")
+                self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
+            connection = sqlite3.connect(self._path, timeout=10.0, isolation_level=None, check_same_thread=False)
+            try:
+                version = connection.execute("PRAGMA user_version").fetchone()[0]
+                if version == 0 and self._create:
+                    connection.execute("PRAGMA journal_mode = WAL")
+                    connection.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;")
+                elif version != _VERSION:
+                    raise ForecastsUnavailable(f"{self._path} has version {version}; this lophoc knows {_VERSION}")
+            except BaseException:
+                connection.close()
+                raise
+        self._connection = connection
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    def put(self, forecasts: Iterable[Forecast]) -> None:
+        """In place of what was said of the same series before; all of them or none."""
+        rows = [
+            (
+                one.school, *_key(one.series), one.wear, one.made.isoformat(),
+                None if one.expected is None else one.expected.isoformat(), msgspec.json.encode(asdict(one)).decode(),
+            )
+            for one in forecasts
+        ]  # fmt: skip
+        with self._lock, _translated(), self._opened() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.executemany("INSERT OR REPLACE INTO forecast VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+
+    def forget(self, school: str, series: Series) -> None:
+        """Nothing can be said of it any more."""
+        with self._lock, _translated():
+            self._opened().execute(
+                "DELETE FROM forecast WHERE school = ? AND room = ? AND device = ? AND role = ? AND measurement = ? "
+                "AND metric = ?",
+                (school, *_key(series)),
+            )
+
+    def read(
+        self, school: str | None = None, wear: Wear | None = None, until: date | None = None, find: str = "",
+        limit: int = 100, offset: int = 0,
+    ) -> list[Forecast]:  # fmt: skip
+        """The soonest first, those beyond their horizon last. `until`: expected by then."""
+        with self._lock, _translated():
+            found = self._opened().execute(
+                "SELECT said FROM forecast WHERE (:school IS NULL OR school = :school) "
+                "AND (:wear IS NULL OR wear = :wear) AND (:until IS NULL OR expected <= :until) "
+                "AND (:find = '' OR "
+                "instr(school || ' ' || room || ' ' || device || ' ' || role || ' ' || metric, :find)) "
+                "ORDER BY expected IS NULL, expected, school, room, device, metric LIMIT :limit OFFSET :offset",
+                {
+                    "school": school, "wear": wear, "until": None if until is None else until.isoformat(),
+                    "find": find, "limit": limit, "offset": offset,
+                },
+            )  # fmt: skip
+            return [msgspec.json.decode(said, type=Forecast) for (said,) in found]
+
+    def expected(self, school: str) -> dict[Series, tuple[date, date | None]]:
+        """When each of a school was made, and what it expects."""
+        with self._lock, _translated():
+            found = self._opened().execute(
+                "SELECT room, device, role, measurement, metric, made, expected FROM forecast WHERE school = ?",
+                (school,),
+            )
+            return {
+                Series(Measurement(measurement), room, device, role, metric): (
+                    date.fromisoformat(made), None if then is None else date.fromisoformat(then),
+                )
+                for room, device, role, measurement, metric, made, then in found
+            }  # fmt: skip
+
+    def _opened(self) -> sqlite3.Connection:
+        if self._connection is None:
+            raise ForecastsUnavailable(f"{self._path} is not open")
+        return self._connection
+
+
+def _key(series: Series) -> tuple[str, str, str, str, str]:
+    return series.room, series.device, series.role, series.measurement, series.metric
+
+
+@contextlib.contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (sqlite3.Error, OSError, msgspec.DecodeError) as wrong:
+        raise ForecastsUnavailable(f"the forecasts: {wrong}") from wrong

@@ -1,0 +1,1 @@
+"""The operations centre: what is known of schools, rooms and devices, and the process that shows it."""

@@ -1,0 +1,254 @@
+"""How lessons are used: which profiles, how they end, how long until they are ready. Counts by day, never who.
+
+    feed: a lesson's state changed ─► the room is due ─► its lesson's points are read from the store, from where they
+    were read last ─► one count more for its day, school, profile, outcome and bucket of seconds
+
+Seconds until ready are kept as buckets 4 % wide, so that the percentiles of a year of a city are added up in
+milliseconds, and are right within 2 %. Each lesson is counted for its school and for the whole city.
+"""
+
+import contextlib
+import math
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from classroom_profiles.telemetry import Measurement, Series
+from cloud_ingest.operations.feed import LastValue
+from cloud_ingest.store import Sample, Store, wall_us
+from cloud_ingest.windows import DAY_US, Span
+
+FILE = "usage.sqlite"
+LOOK_BACK_US = 31 * DAY_US
+"""Of a room that was never read: how far back its lessons are counted."""
+ZONE_US = 7 * 3_600_000_000
+"""Days are those of Viet Nam, which has no summer time."""
+_BURST = 200
+_WIDTH = math.log(1.04)
+_ENDS = ("ready", "failed", "blocked")
+_CITY = ""
+_VERSION = 1
+_SCHEMA = """
+CREATE TABLE used (
+    day INTEGER NOT NULL, school TEXT NOT NULL, profile TEXT NOT NULL, outcome TEXT NOT NULL, bucket INTEGER NOT NULL,
+    count INTEGER NOT NULL, PRIMARY KEY (school, day, profile, outcome, bucket)) WITHOUT ROWID;
+CREATE TABLE read_until (school TEXT NOT NULL, room TEXT NOT NULL, time_us INTEGER NOT NULL,
+    counted INTEGER NOT NULL, PRIMARY KEY (school, room)) WITHOUT ROWID;
+"""
+_COUNT = """
+INSERT INTO used VALUES (?, ?, ?, ?, ?, 1)
+ON CONFLICT (school, day, profile, outcome, bucket) DO UPDATE SET count = count + 1
+"""
+
+
+class UsageUnavailable(Exception):
+    """The file cannot be read or written now; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """One lesson of a room, as far as it has come."""
+
+    profile: str
+    started_us: int
+    state: str
+    """The last one: preflight, blocked, running, ready, failed, undoing, undone."""
+    outcome: str
+    """ready, failed or blocked; empty if it has not come so far."""
+    ready_s: float | None
+    ended_us: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileUse:
+    profile: str
+    ready: int
+    failed: int
+    blocked: int
+    ready_p50_s: float | None
+    """None if none became ready."""
+    ready_p95_s: float | None
+
+
+class Usage:
+    """Open it with `with`. Blocking; from any thread. All methods raise UsageUnavailable."""
+
+    def __init__(self, path: Path, store: Store, clock_us: Callable[[], int] = wall_us) -> None:
+        self._path = path
+        self.store = store
+        self._clock_us = clock_us
+        self._lock = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+        self._read_until: dict[tuple[str, str], int] = {}
+        self._counted: dict[tuple[str, str], bool] = {}
+        """True if the lesson that begins there has been counted, though it goes on."""
+        self._due: dict[tuple[str, str], None] = {}
+
+    def __enter__(self) -> Self:
+        with _translated():
+            if not self._path.exists():
+                os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
+            connection = sqlite3.connect(self._path, timeout=10.0, isolation_level=None, check_same_thread=False)
+            try:
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute("PRAGMA synchronous = NORMAL")
+                version = connection.execute("PRAGMA user_version").fetchone()[0]
+                if version == 0:
+                    connection.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT")
+                elif version != _VERSION:
+                    raise UsageUnavailable(f"{self._path} has version {version}; this lophoc knows {_VERSION}")
+                rows = connection.execute("SELECT school, room, time_us, counted FROM read_until").fetchall()
+            except BaseException:
+                connection.close()
+                raise
+        self._read_until = {(school, room): time_us for school, room, time_us, _ in rows}
+        self._counted = {(school, room): bool(counted) for school, room, _, counted in rows}
+        self._connection = connection
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    def notice(self, values: Iterable[LastValue]) -> None:
+        """Newest values of the city: rooms whose lesson has changed are due."""
+        for last in values:
+            if last.measurement is Measurement.LESSON and last.metric == "state":
+                of = (last.school, last.room)
+                if last.time_us > self._read_until.get(of, -1):
+                    self._due[of] = None
+
+    def step(self) -> bool:
+        """Count what some rooms have to tell; False if none is due. Raises StoreUnavailable too: they stay due."""
+        some = list(self._due)[:_BURST]
+        for school, room in some:
+            since_us = self._read_until.get((school, room), self._clock_us() - LOOK_BACK_US)
+            lessons = history(self.store, school, room, Span(since_us, 2**62))
+            before = self._counted.get((school, room), False)
+            done = [lesson for lesson in lessons if lesson.outcome and not (before and lesson.started_us == since_us)]
+            until_us, counted = since_us, before
+            if lessons:  # one that has not ended is read again, from its beginning
+                last = lessons[-1]
+                is_over = last.ended_us is not None
+                until_us = last.started_us if last.ended_us is None else last.ended_us + 1
+                counted = bool(last.outcome) and not is_over
+            self._write(school, room, done, until_us, counted)
+            self._read_until[school, room] = until_us
+            self._counted[school, room] = counted
+            self._due.pop((school, room), None)
+        return bool(self._due)
+
+    def by_profile(self, first_day: int, last_day: int, school: str | None = None) -> list[ProfileUse]:
+        """Days since 1970 in Viet Nam, both counted; the most used first."""
+        with self._lock, _translated():
+            rows = self._opened().execute(
+                "SELECT profile, outcome, bucket, sum(count) FROM used WHERE school = ? AND day BETWEEN ? AND ? "
+                "GROUP BY profile, outcome, bucket ORDER BY profile, outcome, bucket",
+                (_CITY if school is None else school, first_day, last_day),
+            ).fetchall()  # fmt: skip
+        found: dict[str, dict[str, list[tuple[int, int]]]] = {}
+        for profile, outcome, bucket, count in rows:
+            found.setdefault(profile, {}).setdefault(outcome, []).append((bucket, count))
+        made = []
+        for profile, ends in found.items():
+            ready, failed, blocked = (sum(count for _, count in ends.get(outcome, ())) for outcome in _ENDS)
+            p50, p95 = (percentile(ends.get("ready", ()), share) for share in (0.5, 0.95))
+            made.append(ProfileUse(profile, ready, failed, blocked, p50, p95))
+        return sorted(made, key=lambda use: (-(use.ready + use.failed + use.blocked), use.profile))
+
+    def _write(self, school: str, room: str, lessons: Sequence[Lesson], until_us: int, counted: bool) -> None:
+        rows = [
+            (day_of(lesson.started_us), of, lesson.profile, lesson.outcome, bucket(lesson.ready_s))
+            for lesson in lessons
+            for of in (school, _CITY)
+        ]
+        with self._lock, _translated():
+            connection = self._opened()
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                connection.executemany(_COUNT, rows)
+                connection.execute(
+                    "INSERT OR REPLACE INTO read_until VALUES (?, ?, ?, ?)", (school, room, until_us, counted)
+                )
+                connection.execute("COMMIT")
+            except BaseException:
+                with contextlib.suppress(sqlite3.Error):
+                    connection.execute("ROLLBACK")
+                raise
+
+    def _opened(self) -> sqlite3.Connection:
+        if self._connection is None:
+            raise UsageUnavailable(f"{self._path} is not open")
+        return self._connection
+
+
+def history(store: Store, school: str, room: str, span: Span, most: int = 10_000) -> list[Lesson]:
+    """The lessons of a room that began in `span`, in order of time. Raises StoreUnavailable."""
+
+    def points(metric: str) -> list[Sample]:
+        return store.points(school, Series(Measurement.LESSON, room, "lesson", "lesson", metric), span, most)
+
+    states = points("state")
+    return lessons_of(states, points("profile"), points("ready_s")) if states else []
+
+
+def lessons_of(states: Sequence[Sample], profiles: Sequence[Sample], ready: Sequence[Sample]) -> list[Lesson]:
+    """From the points of a room's lesson. A lesson begins with `preflight`, or with whatever comes first of it."""
+    profile_at = {sample.time_us: str(sample.value) for sample in profiles}
+    ready_at = {sample.time_us: float(sample.value) for sample in ready if not isinstance(sample.value, str)}
+    found: list[Lesson] = []
+    profile = ""
+    for sample in states:
+        state, at_us = str(sample.value), sample.time_us
+        profile_before, profile = profile, profile_at.get(at_us, profile)
+        is_over = not found or found[-1].ended_us is not None
+        if is_over or state == "preflight" or profile != profile_before:
+            if not is_over:
+                found[-1] = _ended(found[-1], at_us)
+            if state == "undone" and is_over:
+                continue  # the end of one that began before
+            found.append(Lesson(profile, at_us, state, "", None, None))
+        last = found[-1]
+        outcome = last.outcome or (state if state in _ENDS else "")
+        ready_s = ready_at.get(at_us) if state == "ready" and last.ready_s is None else last.ready_s
+        is_end = state in ("undone", "failed", "blocked")
+        found[-1] = Lesson(last.profile, last.started_us, state, outcome, ready_s, at_us if is_end else None)
+    return found
+
+
+def _ended(lesson: Lesson, at_us: int) -> Lesson:
+    return Lesson(lesson.profile, lesson.started_us, lesson.state, lesson.outcome, lesson.ready_s, at_us)
+
+
+def day_of(time_us: int) -> int:
+    return (time_us + ZONE_US) // DAY_US
+
+
+def bucket(ready_s: float | None) -> int:
+    """-1 for none."""
+    return -1 if ready_s is None else max(0, math.ceil(math.log(max(ready_s, 0.01) / 0.01) / _WIDTH))
+
+
+def percentile(buckets: Sequence[tuple[int, int]], share: float) -> float | None:
+    """Of buckets in order, each with how many are in it. None if there are none."""
+    known = [(number, count) for number, count in buckets if number >= 0]
+    wanted = math.ceil(share * sum(count for _, count in known))
+    for number, count in known:
+        wanted -= count
+        if wanted <= 0:
+            return round(0.01 * math.exp((number - 0.5) * _WIDTH), 2)
+    return None
+
+
+@contextlib.contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as wrong:
+        raise UsageUnavailable(f"the usage of lessons: {wrong}") from wrong

@@ -1,0 +1,156 @@
+"""The watch goes on whatever fails, is one of several, and after a restart knows what it knew."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from cloud_ingest.alarms.alarm import AlarmState, Everything
+from cloud_ingest.alarms.inbox import Alarms, InboxUnavailable, Wanted
+from cloud_ingest.alarms.watch import Sources, Watch
+from cloud_ingest.gateways import Gateway
+from tests.cloud_ingest.alarms.alarm_city import MONDAY_9_US, P, S
+
+_RULES = """
+rules:
+  - id: co2
+    kind: threshold
+    of: {measurement: reading, metric: co2_ppm}
+    above: 1500
+    name: {vi: a, en: a}
+    says: {vi: a, en: "{value} at {where}"}
+    severity: warning
+    hold_s: 0
+    clear_after_s: 0
+    together: "no"
+"""
+_CITY = Everything()
+
+
+class World:
+    """What the watch asks, and a clock."""
+
+    def __init__(self) -> None:
+        self.now_us = MONDAY_9_US
+        self.values: list[P] = []
+        self.fails: Exception | None = None
+        self.asked = threading.Event()
+
+    def say(self, value: float) -> None:
+        self.now_us += S
+        self.values.append(P(value, self.now_us))
+
+    def changed_since(self, revision: int, /) -> tuple[int, Sequence[P]]:
+        self.asked.set()
+        if self.fails is not None:
+            raise self.fails
+        return len(self.values), self.values[revision:]
+
+    def gateways(self) -> Sequence[Gateway]:
+        return []
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+@pytest.fixture
+def rules(tmp_path: Path) -> Path:
+    path = tmp_path / "rules.yaml"
+    path.write_text(_RULES)
+    return path
+
+
+def _watch(tmp_path: Path, world: World, rules: Path) -> Watch:
+    sources = Sources(world, world.gateways)
+    return Watch(tmp_path / "alarms.sqlite", sources, rules, clock_us=lambda: world.now_us, period_s=0.005, lock_s=0.01)
+
+
+@pytest.fixture
+def watch(tmp_path: Path, world: World, rules: Path) -> Iterator[Watch]:
+    made = _watch(tmp_path, world, rules)
+    made.start()
+    yield made
+    made.stop()
+
+
+def _until(holds: Callable[[], bool]) -> None:
+    until = time.monotonic() + 20.0
+    while not holds():
+        assert time.monotonic() < until, "it never came to hold"
+        time.sleep(0.005)
+
+
+def _all(path: Path) -> list[tuple[str, AlarmState]]:
+    try:
+        with Alarms(path / "alarms.sqlite") as inbox:
+            wanted = Wanted(states=frozenset(AlarmState), newest_first=True)
+            return [(each.text_en, each.state) for each in inbox.list(_CITY, wanted).alarms]
+    except InboxUnavailable:
+        return []
+
+
+def test_it_raises_and_clears(tmp_path: Path, world: World, watch: Watch) -> None:
+    world.say(1600)
+    _until(lambda: _all(tmp_path) == [("1600 at thcs-a/r1/air", AlarmState.OPEN)])
+    world.say(400)
+    _until(lambda: _all(tmp_path) == [("1600 at thcs-a/r1/air", AlarmState.CLEARED)])
+
+
+def test_a_source_that_fails_costs_time_only(tmp_path: Path, world: World, watch: Watch) -> None:
+    world.say(1600)
+    _until(lambda: len(_all(tmp_path)) == 1)
+    world.fails = OSError("the disk")
+    _until(lambda: watch.counts.failures > 2)
+    world.say(400)
+    world.fails = None
+    _until(lambda: _all(tmp_path)[0][1] is AlarmState.CLEARED)
+    assert len(_all(tmp_path)) == 1
+
+
+def test_an_inbox_that_is_away_loses_nothing(tmp_path: Path, world: World, watch: Watch) -> None:
+    _until(lambda: watch.counts.turns > 2)
+    path = tmp_path / "alarms.sqlite"
+    watch.stop()
+    for behind in ("", "-wal", "-shm"):
+        Path(f"{path}{behind}").unlink(missing_ok=True)
+    path.write_bytes(b"no database" * 1000)
+    again = _watch(tmp_path, world, tmp_path / "rules.yaml")
+    again.start()
+    world.say(1600)
+    _until(lambda: again.counts.failures > 2)
+    path.unlink()
+    _until(lambda: len(_all(tmp_path)) == 1)
+    again.stop()
+
+
+def test_another_takes_over_and_doubles_nothing(tmp_path: Path, world: World, rules: Path, watch: Watch) -> None:
+    world.say(1600)
+    _until(lambda: len(_all(tmp_path)) == 1)
+    other = _watch(tmp_path, world, rules)
+    other.start()
+    _until(lambda: watch.counts.turns > 20)
+    assert not other.has_lock.is_set()
+    assert other.counts.turns == 0
+    watch.stop()
+    _until(other.has_lock.is_set)
+    _until(lambda: other.counts.turns > 2)
+    assert _all(tmp_path) == [("1600 at thcs-a/r1/air", AlarmState.OPEN)]
+    world.say(400)
+    _until(lambda: _all(tmp_path)[0][1] is AlarmState.CLEARED)
+    other.stop()
+
+
+def test_rules_that_change_are_taken_and_mistakes_are_not(
+    tmp_path: Path, world: World, rules: Path, watch: Watch
+) -> None:
+    world.say(1000)
+    _until(lambda: watch.counts.turns > 2)
+    rules.write_text(_RULES.replace("above: 1500", "abuve: 900 "))
+    _until(lambda: watch.counts.turns > 10)
+    assert watch.counts.failures == 0
+    rules.write_text(_RULES.replace("above: 1500", "above: 900"))
+    _until(lambda: _all(tmp_path) == [("1000 at thcs-a/r1/air", AlarmState.OPEN)])
