@@ -233,7 +233,9 @@ async def command(device: str, asked: Tell, request: Request, parts: _Parts) -> 
     try:
         told = Command.parse(asked.target, asked.value)
         if parts.lab is not None:
-            parts.lab.leases.check(device, lease_keys(request))
+            keys = lease_keys(request)
+            parts.lab.leases.heard(keys)
+            parts.lab.leases.check(device, keys)
         await parts.room.command(device, told, COMMAND_S)
     except WrongValue as wrong:
         raise ApiError(422, "invalid", str(wrong), device) from None

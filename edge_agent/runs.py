@@ -150,12 +150,13 @@ class Runs:
         bench = self._bench_of.get(device.id)
         if bench is None:
             return
-        if isinstance(change, Sample):
+        if isinstance(change, Reading):
+            if bench.id in self._sensors:
+                self._hear_reading(bench, device, change)
+        elif isinstance(change, Sample):
             self._hear_sample(bench, device, change)
         elif isinstance(change, RunState):
             self._hear_state(bench, device, change)
-        elif isinstance(change, Reading) and bench.id in self._sensors:
-            self._hear_reading(bench, device, change)
 
     def _hear_state(self, bench: Bench, device: Device, state: RunState) -> None:
         recording, about = self._going.get(device.id), state.about
@@ -181,8 +182,8 @@ class Runs:
             recording = self._going[device.id] = self._begun(bench, device, state, sample)
             self._room.changes.bench(bench.id)
         readings = sample.readings
-        row = Row(sample.n, readings[0].time_us if readings else now_us(), sample.t_s,
-                  tuple(float(one.value) for one in readings if not isinstance(one.value, str)))  # fmt: skip
+        time_us = readings[0].time_us if readings else now_us()
+        row = Row(sample.n, time_us, sample.t_s, tuple([float(one.value) for one in readings]))
         self._take(bench.id, recording, row)
         if recording.run.samples >= self.most_samples:
             del self._going[device.id]
