@@ -257,6 +257,12 @@ async def panel(request: Request, parts: _Parts) -> Response:
     return await _file(request, parts, "index.html")
 
 
+@_router.api_route("/lab", methods=["GET", "HEAD"], include_in_schema=False, **_for(Rank.OPEN))
+async def lab_screen(request: Request, parts: _Parts) -> Response:
+    """The lab's screen."""
+    return await _file(request, parts, "lab.html")
+
+
 @_router.api_route("/{name}", methods=["GET", "HEAD"], include_in_schema=False, **_for(Rank.OPEN))
 async def panel_file(name: str, request: Request, parts: _Parts) -> Response:
     """A file of the wall panel, all of which are in one folder."""

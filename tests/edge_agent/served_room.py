@@ -179,6 +179,7 @@ async def served(
     connection: type[Connection] = Connection,
     simulated: tuple[str, ...] = (),
     real: Room | None = None,
+    profiles: tuple[Profile, ...] = PROFILES,
 ) -> AsyncIterator[Served]:
     """The room, its devices tried, its API listening. `real`: another room, with the drivers that it names."""
     changes, lamps = Changes(), dict[str, Lamp]()
@@ -194,7 +195,7 @@ async def served(
             lab = await stack.enter_async_context(opened(data, live, journal.write))
             lessons = Lessons(
                 live,
-                {one.id: one for one in PROFILES},
+                {one.id: one for one in profiles},
                 store,
                 changes,
                 journal.write,
@@ -205,7 +206,7 @@ async def served(
             views = Views(live, lessons, journal, uplink, lab.views)
             events = Events(views, changes, heartbeat_s=heartbeat_s, most=most)
             access = Access(Pins(data / FILE, PINS if pins is None else pins), open_view)
-            parts = Parts(live, lessons, PROFILES, views, events, access, lambda: True, panel or PANEL, lab=lab)
+            parts = Parts(live, lessons, profiles, views, events, access, lambda: True, panel or PANEL, lab=lab)
             ready = asyncio.Event()
             guard = Guard(make_api(parts, router), names)
             server = Server(guard, ready.set, connection)
