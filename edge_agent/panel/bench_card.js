@@ -19,11 +19,16 @@ export function benchesPage(acts) {
     node,
     update(state) {
       const items = (state.benches || []).map((bench) => ({ bench, state }));
-      keepChildren(list, items, (item) => item.bench.id, (item) => {
-        const card = benchCard(item.bench.id, acts);
-        cards.set(item.bench.id, card);
-        return card;
-      });
+      keepChildren(
+        list,
+        items,
+        (item) => item.bench.id,
+        (item) => {
+          const card = benchCard(item.bench.id, acts);
+          cards.set(item.bench.id, card);
+          return card;
+        }
+      );
       none.hidden = state.benches === null || items.length > 0;
     },
     charts: () => Array.from(cards.values()).map((card) => card.chart),
@@ -59,7 +64,12 @@ function benchCard(id, acts) {
   const node = make(
     "li",
     { class: "bench card", "data-bench": id },
-    make("div", { class: "bench-head" }, make("h3", null, title, experiment), make("div", { class: "bench-marks" }, simulated, status.node)),
+    make(
+      "div",
+      { class: "bench-head" },
+      make("h3", null, title, experiment),
+      make("div", { class: "bench-marks" }, simulated, status.node)
+    ),
     make("div", { class: "chart-place" }, chart.node, empty),
     values.node,
     trouble.node,
@@ -110,7 +120,12 @@ export function readoutsView() {
     update(groups, group, samples) {
       items = [].concat(
         ...groups.map((one) =>
-          one.columns.map((column) => ({ column, samples, shown: one === group, choose: () => view.onChoose(one.unit) }))
+          one.columns.map((column) => ({
+            column,
+            samples,
+            shown: one === group,
+            choose: () => view.onChoose(one.unit),
+          }))
         )
       );
       keepChildren(node, items, (item) => item.column.name, readoutView);
@@ -140,6 +155,7 @@ function readoutView() {
     update(item) {
       now = item;
       setText(name, item.column.shown);
+      setAttribute(button, "title", item.column.shown);
       setText(value, valueWords(item.samples.latest(item.column.name), item.column.unit));
       setAttribute(button, "aria-pressed", item.shown ? "true" : "false");
       setAttribute(swatch, "data-ink", item.shown ? (item.column.ink % 6) + 1 : "none");

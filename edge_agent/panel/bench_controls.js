@@ -7,9 +7,16 @@ import { duration, listed, t, troubleWords, deviceName } from "./words.js";
 
 /** Start or go on, pause, reset: `{node, update({bench, state})}`. */
 export function actionsView(id, acts) {
-  const start = pushButton({ class: "strong start", icon: "start", onPress: () => acts.tell(id, "experiment", "running") });
+  const start = pushButton({
+    class: "strong start",
+    icon: "start",
+    onPress: () => acts.tell(id, "experiment", "running"),
+  });
   const pause = pushButton({
-    class: "strong pause", icon: "pause", text: t("lab.pause"), onPress: () => acts.tell(id, "experiment", "paused"),
+    class: "strong pause",
+    icon: "pause",
+    text: t("lab.pause"),
+    onPress: () => acts.tell(id, "experiment", "paused"),
   });
   const reset = pushButton({ class: "reset", icon: "undo", onPress: () => acts.tell(id, "experiment", "idle") });
   const node = make("div", { class: "bench-actions" }, start.node, pause.node, reset.node);
@@ -25,7 +32,8 @@ export function actionsView(id, acts) {
       pause.text(pending ? t("lab.waits") : t("lab.pause"));
       reset.text(t(bench.experiment ? "lab.reset" : "lab.finish"));
       [start, pause].forEach((one) => one.refuse(why || (pending ? t("ui.waitsForDevice") : null)));
-      const nothing = bench.state === "idle" && !(bench.experiment && bench.experiment.fault) ? t("lab.nothingToReset") : null;
+      const nothing =
+        bench.state === "idle" && !(bench.experiment && bench.experiment.fault) ? t("lab.nothingToReset") : null;
       reset.refuse(why || nothing);
     },
   };
@@ -52,7 +60,13 @@ export function leaseView(id, acts) {
   const release = pushButton({ class: "quiet", text: t("lab.release"), onPress: () => acts.release(id) });
   const over = pushButton({ class: "quiet", text: t("lab.takeOver"), onPress: () => acts.takeOver(id) });
   const buttons = [take, renew, release, over];
-  const node = make("div", { class: "lease" }, picture, words, make("span", { class: "lease-buttons" }, ...buttons.map((one) => one.node)));
+  const node = make(
+    "div",
+    { class: "lease" },
+    picture,
+    words,
+    make("span", { class: "lease-buttons" }, ...buttons.map((one) => one.node))
+  );
   return {
     node,
     update({ bench, state }) {
@@ -62,7 +76,14 @@ export function leaseView(id, acts) {
       setIcon(picture, lease === null ? "free" : "hold");
       const leftS = lease === null ? 0 : state.leaseLeftS(lease);
       const left = leftS >= 60 ? t("unit.min", { n: Math.ceil(leftS / 60) }) : duration(leftS);
-      setText(words, lease === null ? t("lab.free") : mine ? t("lab.mine", { left }) : t("lab.held", { who: holderWords(lease), left }));
+      setText(
+        words,
+        lease === null
+          ? t("lab.free")
+          : mine
+            ? t("lab.mine", { left })
+            : t("lab.held", { who: holderWords(lease), left })
+      );
       take.node.hidden = lease !== null;
       renew.node.hidden = release.node.hidden = !mine;
       over.node.hidden = lease === null || mine;
@@ -129,7 +150,11 @@ function troubleOf(bench, state) {
   const gap = state.gapOf(bench.id);
   if (gap !== null) {
     const key = gap.filled ? "lab.gapFilled" : "lab.gap";
-    return { weight: gap.filled ? "good" : "warn", what: t(key, { count: gap.count }), advice: gap.filled ? "" : t("lab.gapMeans") };
+    return {
+      weight: gap.filled ? "good" : "warn",
+      what: t(key, { count: gap.count }),
+      advice: gap.filled ? "" : t("lab.gapMeans"),
+    };
   }
   const silentS = state.silentS(bench);
   if (silentS > 0) {

@@ -2,7 +2,7 @@
 
 import { readoutsView } from "./bench_card.js";
 import { actionsView, benchTroubleView, leaseView, stateView } from "./bench_controls.js";
-import { benchName, experimentName, lastedWords, quantities } from "./bench_words.js";
+import { benchName, experimentName, firstGroup, lastedWords, quantities } from "./bench_words.js";
 import { pushButton } from "./buttons.js";
 import { liveChart } from "./chart.js";
 import { icon, keepChildren, make, setText } from "./dom.js";
@@ -13,30 +13,48 @@ const LONGEST_NOTE = 200;
 
 /** `{node, update(state), charts(), tick(state)}`. */
 export function benchPage(id, acts) {
-  const back = make("a", { class: "button quiet back", href: "#/" }, icon("back"), make("span", { class: "button-text" }, t("lab.allBenches")));
+  const back = make(
+    "a",
+    { class: "button quiet back", href: "#/" },
+    icon("back"),
+    make("span", { class: "button-text" }, t("lab.allBenches"))
+  );
   const title = make("h2", { tabindex: "-1", id: "page-title" });
   const what = make("span", { class: "bench-what" });
   const simulated = make("span", { class: "badge simulated" }, t("lab.simulatedLong"));
   const status = stateView();
-  const head = make("div", { class: "page-head" }, back, make("div", { class: "page-title" }, title, what), simulated, status.node);
+  const head = make(
+    "div",
+    { class: "page-head" },
+    back,
+    make("div", { class: "page-title" }, title, what),
+    simulated,
+    status.node
+  );
   const gone = make("p", { class: "hint" }, t("lab.noSuchBench"));
   const charts = make("div", { class: "bench-charts" });
   const trouble = benchTroubleView();
   const actions = actionsView(id, acts);
   const lease = leaseView(id, acts);
-  const hand = make("section", { class: "card", "aria-label": t("lab.control") }, actions.node, lease.node, trouble.node);
+  const hand = make(
+    "section",
+    { class: "card hand", "aria-label": t("lab.control") },
+    actions.node,
+    lease.node,
+    trouble.node
+  );
   const parameters = parametersView(id, acts);
   const run = runView(id, acts);
-  const side = make("div", { class: "bench-side" }, hand, parameters.node, run.node);
+  const side = make("div", { class: "bench-side" }, parameters.node, run.node);
   const body = make("div", { class: "bench-page" }, charts, side);
-  const node = make("main", { class: "lab" }, head, gone, body);
+  const node = make("main", { class: "lab" }, head, gone, hand, body);
   const groups = new Map();
   return {
     node,
     update(state) {
       const bench = state.bench(id);
       gone.hidden = bench !== null || state.benches === null;
-      body.hidden = status.node.hidden = bench === null;
+      body.hidden = hand.hidden = status.node.hidden = bench === null;
       simulated.hidden = bench === null || !bench.simulated;
       if (bench === null) {
         setText(title, id);
@@ -45,12 +63,20 @@ export function benchPage(id, acts) {
       setText(title, benchName(bench));
       setText(what, experimentName(bench) === benchName(bench) ? "" : experimentName(bench));
       [status, trouble, actions, lease, parameters, run].forEach((view) => view.update({ bench, state }));
-      const items = quantities(bench).map((group) => ({ group, bench, state }));
-      keepChildren(charts, items, (item) => item.group.unit, (item) => {
-        const view = groupView();
-        groups.set(item.group.unit, view);
-        return view;
-      });
+      const all = quantities(bench);
+      const first = firstGroup(all);
+      const ordered = all.filter((one) => one === first).concat(all.filter((one) => one !== first));
+      const items = ordered.map((group) => ({ group, bench, state }));
+      keepChildren(
+        charts,
+        items,
+        (item) => item.group.unit,
+        (item) => {
+          const view = groupView();
+          groups.set(item.group.unit, view);
+          return view;
+        }
+      );
     },
     charts: () => Array.from(groups.values()).map((view) => view.chart),
     tick(state) {
@@ -63,7 +89,12 @@ function groupView() {
   const chart = liveChart({ large: true });
   const empty = make("p", { class: "chart-empty" });
   const values = readoutsView();
-  const node = make("section", { class: "card" }, values.node, make("div", { class: "chart-place" }, chart.node, empty));
+  const node = make(
+    "section",
+    { class: "card" },
+    values.node,
+    make("div", { class: "chart-place" }, chart.node, empty)
+  );
   return {
     node,
     chart,
@@ -104,7 +135,13 @@ function runView(id, acts) {
       input.focus();
       return;
     }
-    acts.note(samples.run, n, text, () => (input.value = ""), (why) => setText(said, why));
+    acts.note(
+      samples.run,
+      n,
+      text,
+      () => (input.value = ""),
+      (why) => setText(said, why)
+    );
   }
 
   return {
@@ -121,7 +158,11 @@ function runView(id, acts) {
       look.setAttribute("href", "#/runs/" + run.id);
       const key = run.ended === null ? "lab.runGoesOn" : "lab.runIsOver";
       const count = run.ended === null ? Math.max(run.samples, state.samplesOf(id).count) : run.samples;
-      setText(words, t(key, { time: lastedWords(run), count: number(count, 0) }) + (run.lost ? " " + t("lab.lostOf", { count: run.lost }) : ""));
+      setText(
+        words,
+        t(key, { time: lastedWords(run), count: number(count, 0) }) +
+          (run.lost ? " " + t("lab.lostOf", { count: run.lost }) : "")
+      );
     },
   };
 }

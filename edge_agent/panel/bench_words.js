@@ -97,6 +97,9 @@ function decimals(size) {
 function powerOfTen(value) {
   const exponent = Math.floor(Math.log10(Math.abs(value)));
   const digits = { 0: "⁰", 1: "¹", 2: "²", 3: "³", 4: "⁴", 5: "⁵", 6: "⁶", 7: "⁷", 8: "⁸", 9: "⁹", "-": "⁻" };
-  const raised = String(exponent).split("").map((digit) => digits[digit]).join("");
+  const raised = String(exponent)
+    .split("")
+    .map((digit) => digits[digit])
+    .join("");
   return number(value / Math.pow(10, exponent), 2) + "·10" + raised;
 }

@@ -7,8 +7,10 @@ import { unitWords } from "./bench_words.js";
 import { number, t } from "./words.js";
 
 const MARGIN = 0.08;
-const DASHES = [[], [8, 4], [2, 3], [10, 3, 2, 3], [5, 5], [1, 4]];
+const DASHES = [[], [14, 4], [5, 3], [14, 3, 3, 3], [8, 6], [2, 3]];
 const INKS = 6;
+const LEAST_OF_WIDEST = 0.05;
+const LEAST_OF_VALUE = 0.01;
 
 /** The colour of the `k`-th line, as the style says it for these colours of the page. */
 export function ink(k) {
@@ -17,7 +19,7 @@ export function ink(k) {
 
 /** Lines that lie over each other differ in more than their colour. */
 export function dashes(k) {
-  return DASHES[Math.floor(k / INKS) % DASHES.length].length ? DASHES[Math.floor(k / INKS)] : DASHES[k % DASHES.length];
+  return DASHES[k % DASHES.length];
 }
 
 /**
@@ -31,11 +33,16 @@ export function liveChart(options) {
   let key = "";
   let drawn = -1;
   let range = [0, 1];
-  const steady = steadyRange();
+  let steady = steadyRange();
+  let run = "";
 
   function build(width, height) {
     const series = shown.columns.map((column) => ({
-      label: column.shown, stroke: ink(column.ink), width: 1.75, points: { show: false }, spanGaps: column.sparse === true,
+      label: column.shown,
+      stroke: ink(column.ink),
+      width: 1.75,
+      points: { show: false },
+      spanGaps: column.sparse === true,
     }));
     plot = new uPlot(
       {
@@ -75,8 +82,12 @@ export function liveChart(options) {
         plot.setSize({ width: node.offsetWidth, height: node.offsetHeight });
       }
       const { samples, columns } = shown;
+      if (samples.run !== run) {
+        run = samples.run;
+        steady = steadyRange();
+      }
       drawn = samples.version;
-      range = lastWindow(samples.t);
+      range = lastHalfMinute(samples.t);
       const from = Math.max(0, samples.count - SHOWN);
       const times = samples.t.slice(from);
       plot.setData([times].concat(columns.map((one) => columnOf(samples, one.name, from))));
@@ -103,7 +114,12 @@ export function runsChart(place, lines, unit, notes, calls) {
   const tables = lines.map((line) => [line.t, line.values]);
   const joined = lines.length ? uPlot.join(tables) : [[]];
   const series = lines.map((line, k) => ({
-    label: line.label, stroke: ink(line.ink), width: 2, dash: dashes(k), spanGaps: true, points: { show: false },
+    label: line.label,
+    stroke: ink(line.ink),
+    width: 2,
+    dash: dashes(k),
+    spanGaps: true,
+    points: { show: false },
   }));
   const plot = new uPlot(
     {
@@ -147,11 +163,17 @@ function axes(large, xUnit, yUnit) {
   const quiet = { stroke: colour("--muted"), font: font(large), grid: { stroke: colour("--grid"), width: 1 } };
   const ticks = { stroke: colour("--grid"), width: 1, size: 4 };
   const x = Object.assign({}, quiet, {
-    ticks, size: large ? 44 : 28, space: large ? 70 : 56, gap: 4,
+    ticks,
+    size: large ? 44 : 28,
+    space: large ? 70 : 56,
+    gap: 4,
     values: (u, splits) => splits.map((value) => axisNumber(value, splits) + (large ? "" : "\u00a0" + xUnit)),
   });
   const y = Object.assign({}, quiet, {
-    ticks, size: (u, values) => ySize(u, values, large), space: large ? 44 : 30, gap: 4,
+    ticks,
+    size: (u, values) => ySize(u, values, large),
+    space: large ? 44 : 30,
+    gap: 4,
     values: (u, splits) => splits.map((value) => axisNumber(value, splits)),
   });
   if (large) {
@@ -175,7 +197,7 @@ function axisNumber(value, splits) {
 }
 
 /** Half a minute that ends with the last sample; a run that has just begun grows into it. */
-function lastWindow(times) {
+function lastHalfMinute(times) {
   const count = times.length;
   if (count < 2) {
     return [times[0] || 0, (times[0] || 0) + 1];
@@ -185,14 +207,21 @@ function lastWindow(times) {
   return [times[from], times[from] + Math.max(perSample * (SHOWN - 1), 1e-6)];
 }
 
-/** A range that follows the values without trembling: it grows at once, and shrinks when half of it is empty. */
+/**
+ * A range that follows the values without trembling: it grows at once, and shrinks when half of it is empty, but never
+ * so far that the noise of an instrument fills it.
+ */
 function steadyRange() {
   let kept = null;
+  let widest = 0;
   return (low, high) => {
     if (low === null || high === null) {
       return kept || [0, 1];
     }
-    const wanted = padded(low, high);
+    widest = Math.max(widest, high - low);
+    const least = Math.max(widest * LEAST_OF_WIDEST, Math.max(Math.abs(low), Math.abs(high)) * LEAST_OF_VALUE);
+    const lacking = Math.max(0, least - (high - low)) / 2;
+    const wanted = padded(low - lacking, high + lacking);
     const fits = kept !== null && low >= kept[0] && high <= kept[1];
     if (!fits || wanted[1] - wanted[0] < 0.5 * (kept[1] - kept[0])) {
       kept = wanted;

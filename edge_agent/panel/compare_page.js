@@ -13,11 +13,23 @@ const MOST_SAMPLES = 2000;
 
 /** `{node, update(state), charts(), tick(), repaint()}` of the runs of these ids. */
 export function comparePage(ids, acts) {
-  const back = make("a", { class: "button quiet back", href: "#/runs" }, icon("back"), make("span", { class: "button-text" }, t("lab.allRuns")));
+  const back = make(
+    "a",
+    { class: "button quiet back", href: "#/runs" },
+    icon("back"),
+    make("span", { class: "button-text" }, t("lab.allRuns"))
+  );
   const title = make("h2", { tabindex: "-1", id: "page-title" });
   const simulated = make("span", { class: "badge simulated" });
   const again = pushButton({ class: "quiet", icon: "again", text: t("lab.reload"), onPress: load });
-  const head = make("div", { class: "page-head" }, back, make("div", { class: "page-title" }, title), simulated, again.node);
+  const head = make(
+    "div",
+    { class: "page-head" },
+    back,
+    make("div", { class: "page-title" }, title),
+    simulated,
+    again.node
+  );
   const said = make("p", { class: "hint", role: "status" }, t("lab.loadingRuns"));
   const choices = make("div", { class: "quantities", role: "group", "aria-label": t("lab.quantity") });
   const chart = make("div", { class: "chart chart-runs", role: "img" });
@@ -25,16 +37,33 @@ export function comparePage(ids, acts) {
   const chartCard = make("section", { class: "card" }, choices, chart, pointed);
   const legend = make("ul", { class: "legend" });
   const settings = settingsTable();
-  const form = noteForm((at, text, clear, wrong) => write(at, text, clear, wrong));
+  const form = noteForm((at, text, clear, wrong) => annotate(at, text, clear, wrong));
   const notes = notesView();
-  const notesCard = make("section", { class: "card", "aria-labelledby": "notes-title" }, make("h3", { id: "notes-title" }, t("lab.notes")), notes.node, form.node);
-  const side = make("div", { class: "bench-side" }, make("section", { class: "card", "aria-label": t("lab.runs") }, legend), notesCard);
-  const body = make("div", { class: "bench-page", hidden: true }, make("div", { class: "bench-charts" }, chartCard, settings.node), side);
+  const notesCard = make(
+    "section",
+    { class: "card", "aria-labelledby": "notes-title" },
+    make("h3", { id: "notes-title" }, t("lab.notes")),
+    notes.node,
+    form.node
+  );
+  const side = make(
+    "div",
+    { class: "bench-side" },
+    make("section", { class: "card", "aria-label": t("lab.runs") }, legend),
+    notesCard
+  );
+  const body = make(
+    "div",
+    { class: "bench-page", hidden: true },
+    make("div", { class: "bench-charts" }, chartCard, settings.node),
+    side
+  );
   const node = make("main", { class: "lab" }, head, said, body);
   let runs = [];
   let plot = null;
   let quantity = null;
   let now = null;
+  let hasNames = false;
   load();
 
   async function load() {
@@ -61,12 +90,24 @@ export function comparePage(ids, acts) {
     const all = quantitiesOf(runs, now);
     quantity = all.find((one) => quantity !== null && one.key === quantity.key) || all[0] || null;
     const items = all.map((one) => ({ one, chosen: one === quantity }));
-    keepChildren(choices, items, (item) => item.one.key, (item) => quantityButton(item.one.key));
-    if (quantity !== null && node.isConnected && !body.hidden) {
+    keepChildren(
+      choices,
+      items,
+      (item) => item.one.key,
+      (item) => quantityButton(item.one.key)
+    );
+    if (quantity !== null && chart.offsetWidth > 0) {
       const lines = linesOf();
       const marks = allNotes().filter((note) => lines.some((line) => line.run === note.run));
-      const shown = marks.map((note) => ({ t: note.t, line: lines.findIndex((line) => line.run === note.run), label: String(note.number) }));
-      plot = runsChart(chart, lines, quantity.unit, shown, { onPick: (line, at) => form.set(lines[line].run.id, at), onMove: point });
+      const shown = marks.map((note) => ({
+        t: note.t,
+        line: lines.findIndex((line) => line.run === note.run),
+        label: String(note.number),
+      }));
+      plot = runsChart(chart, lines, quantity.unit, shown, {
+        onPick: (line, at) => form.set(lines[line].run.id, at),
+        onMove: point,
+      });
       setAttribute(chart, "aria-label", t("lab.chartOf", { what: quantity.shown, count: lines.length }));
     }
     update();
@@ -75,11 +116,21 @@ export function comparePage(ids, acts) {
   function linesOf() {
     return runs
       .filter((one) => one.samples.values[quantity.name] !== undefined)
-      .map((one) => ({ run: one.run, ink: one.ink, t: one.samples.t_s, values: one.samples.values[quantity.name], label: runName(one.run, now) }));
+      .map((one) => ({
+        run: one.run,
+        ink: one.ink,
+        t: one.samples.t_s,
+        values: one.samples.values[quantity.name],
+        label: runName(one.run, now),
+      }));
   }
 
   function allNotes() {
-    const all = [].concat(...runs.map((one) => one.run.notes.map((note) => ({ note, run: one.run, ink: one.ink, t: secondsOf(one, note.n) }))));
+    const all = [].concat(
+      ...runs.map((one) =>
+        one.run.notes.map((note) => ({ note, run: one.run, ink: one.ink, t: secondsOf(one, note.n) }))
+      )
+    );
     return all.map((one, k) => Object.assign(one, { number: k + 1 }));
   }
 
@@ -103,14 +154,20 @@ export function comparePage(ids, acts) {
     };
   }
 
-  function write(asked, text, clear, wrong) {
+  function annotate(asked, text, clear, wrong) {
     const one = runs.find((other) => other.run.id === asked.run);
     const n = numberAt(one, asked.t);
-    acts.note(one.run.id, n, text, (note) => {
-      one.run.notes = one.run.notes.concat(note).sort((a, b) => a.n - b.n);
-      clear();
-      redraw();
-    }, wrong);
+    acts.note(
+      one.run.id,
+      n,
+      text,
+      (note) => {
+        one.run.notes = one.run.notes.concat(note).sort((a, b) => a.n - b.n);
+        clear();
+        redraw();
+      },
+      wrong
+    );
   }
 
   function update() {
@@ -123,8 +180,18 @@ export function comparePage(ids, acts) {
     const some = runs.filter((one) => one.run.simulated).length;
     simulated.hidden = some === 0;
     setText(simulated, t(some === runs.length ? "lab.simulatedLong" : "lab.someSimulated"));
-    const items = runs.map((one, k) => ({ one, k, state: now, missing: quantity !== null && one.samples.values[quantity.name] === undefined }));
-    keepChildren(legend, items, (item) => item.one.run.id, () => legendView(acts));
+    const items = runs.map((one, k) => ({
+      one,
+      k,
+      state: now,
+      missing: quantity !== null && one.samples.values[quantity.name] === undefined,
+    }));
+    keepChildren(
+      legend,
+      items,
+      (item) => item.one.run.id,
+      () => legendView(acts)
+    );
     settings.update(runs, now);
     notes.update(allNotes(), now);
     form.update(runs, now);
@@ -133,12 +200,14 @@ export function comparePage(ids, acts) {
   return {
     node,
     update(state) {
-      const first = now === null;
       now = state;
-      if (first && runs.length) {
+      const names = state.benches !== null;
+      if (runs.length && (names !== hasNames || (plot === null && chart.offsetWidth > 0))) {
+        hasNames = names; // the benches have come: their quantities have names now
         redraw();
+      } else {
+        update();
       }
-      update();
     },
     charts: () => [],
     tick: () => undefined,
@@ -154,7 +223,13 @@ function quantitiesOf(runs, state) {
   runs.forEach(({ run }) =>
     run.columns.forEach((column) => {
       const key = column.name + " " + column.unit;
-      const known = found.get(key) || { key, name: column.name, unit: column.unit, shown: outputName(run, column, state), count: 0 };
+      const known = found.get(key) || {
+        key,
+        name: column.name,
+        unit: column.unit,
+        shown: outputName(run, column, state),
+        count: 0,
+      };
       known.count += 1;
       found.set(key, known);
     })
@@ -192,20 +267,44 @@ function legendView(acts) {
   const about = make("p", { class: "hint" });
   const missing = make("p", { class: "hint" });
   let run = null;
-  const csv = pushButton({ class: "quiet", icon: "file", text: "CSV", onPress: () => acts.download(exportPath(run.id, "csv")) });
-  const parquet = pushButton({ class: "quiet", icon: "file", text: "Parquet", onPress: () => acts.download(exportPath(run.id, "parquet")) });
-  const node = make("li", null, make("div", { class: "legend-head" }, swatch, name), about, missing, make("div", { class: "files" }, csv.node, parquet.node));
+  const csv = pushButton({
+    class: "quiet",
+    icon: "file",
+    text: "CSV",
+    onPress: () => acts.download(exportPath(run.id, "csv")),
+  });
+  const parquet = pushButton({
+    class: "quiet",
+    icon: "file",
+    text: "Parquet",
+    onPress: () => acts.download(exportPath(run.id, "parquet")),
+  });
+  const node = make(
+    "li",
+    null,
+    make("div", { class: "legend-head" }, swatch, name),
+    about,
+    missing,
+    make("div", { class: "files" }, csv.node, parquet.node)
+  );
   return {
     node,
     update(item) {
       run = item.one.run;
       const bench = item.state.bench(run.bench);
       setText(name, runName(run, item.state));
-      const words = [bench ? benchName(bench) : run.bench, run.simulated ? t("lab.simulated") : t("lab.real"), t("lab.lasted", { time: lastedWords(run), count: number(run.samples, 0) }), endingWords(run)];
+      const words = [
+        bench ? benchName(bench) : run.bench,
+        run.simulated ? t("lab.simulated") : t("lab.real"),
+        t("lab.lasted", { time: lastedWords(run), count: number(run.samples, 0) }),
+        endingWords(run),
+      ];
       setText(about, words.join(" · "));
       setText(missing, item.missing ? t("lab.hasNot") : "");
       missing.hidden = !item.missing;
-      [csv, parquet].forEach((button, k) => button.label(t("lab.exportOf", { name: runName(run, item.state), format: ["CSV", "Parquet"][k] })));
+      [csv, parquet].forEach((button, k) =>
+        button.label(t("lab.exportOf", { name: runName(run, item.state), format: ["CSV", "Parquet"][k] }))
+      );
       drawSwatch(swatch, item.one.ink, item.k);
     },
   };
@@ -214,7 +313,10 @@ function legendView(acts) {
 function drawSwatch(canvas, ink, k) {
   const context = canvas.getContext("2d");
   context.clearRect(0, 0, 64, 12);
-  context.strokeStyle = window.getComputedStyle(document.documentElement).getPropertyValue("--line-" + ((ink % 6) + 1)).trim();
+  context.strokeStyle = window
+    .getComputedStyle(document.documentElement)
+    .getPropertyValue("--line-" + ((ink % 6) + 1))
+    .trim();
   context.lineWidth = 4;
   context.setLineDash(dashes(k).map((length) => length * 2));
   context.beginPath();
@@ -227,7 +329,12 @@ function drawSwatch(canvas, ink, k) {
 function settingsTable() {
   const heading = make("h3", { id: "settings-title" }, t("lab.settings"));
   const table = make("table", { class: "settings" });
-  const node = make("section", { class: "card", "aria-labelledby": "settings-title" }, heading, make("div", { class: "settings-scroll" }, table));
+  const node = make(
+    "section",
+    { class: "card", "aria-labelledby": "settings-title" },
+    heading,
+    make("div", { class: "settings-scroll" }, table)
+  );
   return {
     node,
     update(runs, state) {
@@ -237,7 +344,12 @@ function settingsTable() {
       }
       names.concat("seed").forEach((name) => {
         const cells = runs.map(({ run }) => cellWords(run, name, state));
-        const row = make("tr", null, make("th", { scope: "row" }, settingName(runs[0].run, name, state)), ...cells.map((words) => make("td", null, words)));
+        const row = make(
+          "tr",
+          null,
+          make("th", { scope: "row" }, settingName(runs[0].run, name, state)),
+          ...cells.map((words) => make("td", null, words))
+        );
         setAttribute(row, "data-differs", new Set(cells).size > 1);
         table.append(row);
       });
@@ -269,5 +381,8 @@ function cellWords(run, name, state) {
   if (!(name in run.parameters)) {
     return "–";
   }
-  return [run.parameters[name]].concat(run.turned.filter((one) => one.name === name).map((one) => one.value)).map(words).join(" → ");
+  return [run.parameters[name]]
+    .concat(run.turned.filter((one) => one.name === name).map((one) => one.value))
+    .map(words)
+    .join(" → ");
 }

@@ -20,7 +20,8 @@ export function headerView(acts) {
   const person = pushButton({ class: "quiet person", icon: "person", onPress: acts.person });
   const allOff = pushButton({ class: "all-off", icon: "off", text: t("ui.allOff"), onPress: acts.allOff });
   const banner = bannerView(acts);
-  const lab = make("a", { class: "button quiet lab-link", href: "lab" }, icon("lab"), make("span", { class: "button-text" }, t("ui.lab")));
+  const labWords = make("span", { class: "button-text" }, t("ui.lab"));
+  const lab = make("a", { class: "button quiet lab-link", href: "lab" }, icon("lab"), labWords);
   const node = make(
     "header",
     { class: "top" },

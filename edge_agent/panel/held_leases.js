@@ -13,7 +13,7 @@ export class HeldLeases {
     return lease !== null && lease.id in this.keys;
   }
 
-  get any() {
+  get isHolding() {
     return Object.keys(this.keys).length > 0;
   }
 
@@ -34,7 +34,14 @@ export class HeldLeases {
 
   /** What a request says of them. */
   headers() {
-    return this.any ? { "X-Lophoc-Lease": Object.keys(this.keys).map((id) => this.keys[id]).slice(-16).join(",") } : {};
+    return this.isHolding
+      ? {
+          "X-Lophoc-Lease": Object.keys(this.keys)
+            .map((id) => this.keys[id])
+            .slice(-16)
+            .join(","),
+        }
+      : {};
   }
 }
 
@@ -49,8 +56,16 @@ export function setHolderName(name) {
 
 /** "Bàn số 3" as "ban-so-3". */
 export function asSlug(name) {
-  const plain = name.normalize("NFD").replace(/[\u0300-\u036f]/g, "").replace(/đ/g, "d").replace(/Đ/g, "D");
-  return plain.toLowerCase().replace(/[^a-z0-9]+/g, "-").slice(0, 40).replace(/^-+|-+$/g, "");
+  const plain = name
+    .normalize("NFD")
+    .replace(/[\u0300-\u036f]/g, "")
+    .replace(/đ/g, "d")
+    .replace(/Đ/g, "D");
+  return plain
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, "-")
+    .slice(0, 40)
+    .replace(/^-+|-+$/g, "");
 }
 
 function read(name) {

@@ -1,4 +1,4 @@
-// The lab's screen: joins what the agent says of benches, samples, leases and runs to what is shown, and what is tapped.
+// The lab's screen: joins what the agent says of benches, runs and leases to what is shown, and to what is tapped.
 
 import * as agent from "./agent.js";
 import { benchPage } from "./bench_page.js";
@@ -65,7 +65,11 @@ const stream = new Live(
   { path: "api/benches/stream", also: ["samples"] }
 );
 
-const session = new Session(state, { draw, tellError, onUnlocked: () => [live, stream].forEach((one) => one.resume()) });
+const session = new Session(state, {
+  draw,
+  tellError,
+  onUnlocked: () => [live, stream].forEach((one) => one.resume()),
+});
 
 const acts = {
   draw,
@@ -123,7 +127,10 @@ document.addEventListener("visibilitychange", () => (document.hidden ? stream.pa
 
 /** "#/bench/pendulum", "#/runs", "#/runs/ID,ID"; anything else is the benches. */
 function routeOf(hash) {
-  const parts = hash.replace(/^#\/?/, "").split("/").map((part) => decodeURIComponent(part));
+  const parts = hash
+    .replace(/^#\/?/, "")
+    .split("/")
+    .map((part) => decodeURIComponent(part));
   if (parts[0] === "bench" && parts[1]) {
     return { page: "bench", bench: parts[1] };
   }
@@ -312,7 +319,7 @@ async function logOut() {
 
 /** A lease lives as long as its holder is heard of; asking who holds what is a word of life. */
 async function sayAlive() {
-  if (lab.held.any && state.link === "live") {
+  if (lab.held.isHolding && state.link === "live") {
     try {
       lab.held.keepOnly(await lab.getLeases());
     } catch (error) {

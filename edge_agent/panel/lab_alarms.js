@@ -1,11 +1,19 @@
-// The alarm strip of the lab: tripped interlocks, an emergency that goes on, benches that broke down or cannot be reached.
+// The alarm strip of the lab: tripped interlocks, an emergency that goes on, benches that broke down or are away.
 
 import { benchName } from "./bench_words.js";
 import { icon, keepChildren, make, setAttribute, setIcon, setText } from "./dom.js";
 import { clock, deviceName, healthTrouble, named, t } from "./words.js";
 
 const STEPS_GO_ON = ["preflight", "running", "undoing"];
-const SAFETY = ["gas-valve", "door-lock", "warning-light", "bench-power", "emergency-stop", "gas-sensor", "smoke-sensor"];
+const SAFETY = [
+  "gas-valve",
+  "door-lock",
+  "warning-light",
+  "bench-power",
+  "emergency-stop",
+  "gas-sensor",
+  "smoke-sensor",
+];
 
 /** `{node, update(state)}`. */
 export function labAlarmsView() {

@@ -13,7 +13,7 @@ export class LabState extends RoomState {
     this.benches = null; // null until they were told once
     this.samples = new Map();
     this.heardOf = new Map(); // bench to when its last samples came, of this browser's clock
-    this.gaps = new Map(); // bench to {count, at, filled}
+    this.gaps = new Map(); // bench to {count, since, filled}
     this.streaming = "opening"; // or "live", "away"
     this.leaseEnds = new WeakMap(); // each told lease to when it ends, of this browser's clock
     this.runs = null;
@@ -61,7 +61,7 @@ export class LabState extends RoomState {
     this.heardOf.set(message.bench, Date.now());
     const gap = this.samplesOf(message.bench).take(message);
     if (gap !== null) {
-      this.gaps.set(message.bench, { count: gap.to - gap.from + 1, at: Date.now(), filled: false });
+      this.gaps.set(message.bench, { count: gap.to - gap.from + 1, since: Date.now(), filled: false });
     }
     return gap;
   }
@@ -70,14 +70,14 @@ export class LabState extends RoomState {
     const gap = this.gaps.get(bench);
     if (gap) {
       gap.filled = true;
-      gap.at = Date.now();
+      gap.since = Date.now();
     }
   }
 
   /** A gap that is still worth a word. */
   gapOf(bench) {
     const gap = this.gaps.get(bench);
-    return gap && (!gap.filled || Date.now() - gap.at < GAP_SHOWN_MS) ? gap : null;
+    return gap && (!gap.filled || Date.now() - gap.since < GAP_SHOWN_MS) ? gap : null;
   }
 
   /** The devices of a bench that cannot be reached. */

@@ -15,7 +15,13 @@ const SILENCE_S = 120; // the page asks every 20 s, and browsers slow down pages
 /** `lease`: whoever holds it now, or null. `take({holder, for_s, silence_s, reason})` promises, or throws its error. */
 export function openLease(name, lease, take, wordsOf) {
   const label = make("label", { for: "lease-holder" }, t("lab.whichScreen"));
-  const input = make("input", { id: "lease-holder", type: "text", maxlength: "40", autocomplete: "off", value: holderName() });
+  const input = make("input", {
+    id: "lease-holder",
+    type: "text",
+    maxlength: "40",
+    autocomplete: "off",
+    value: holderName(),
+  });
   const means = make("p", { class: "hint" }, t("lab.whichScreenMeans"));
   const minutes = choice(t("lab.howLong"), "lease-minutes", MINUTES, USUAL_MINUTES, (n) => t("unit.min", { n }));
   const reasons = lease ? choice(t("lab.why"), "lease-reason", REASONS, null, (one) => t("lab.reason-" + one)) : null;

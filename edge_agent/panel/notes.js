@@ -43,7 +43,13 @@ function noteView() {
 export function noteForm(send) {
   const which = make("select", { id: "note-run" });
   const whichField = make("div", { class: "field" }, make("label", { for: "note-run" }, t("lab.noteRun")), which);
-  const at = make("input", { id: "note-at", type: "text", inputmode: "decimal", autocomplete: "off", placeholder: t("lab.noteAtHint") });
+  const at = make("input", {
+    id: "note-at",
+    type: "text",
+    inputmode: "decimal",
+    autocomplete: "off",
+    placeholder: t("lab.noteAtHint"),
+  });
   const text = make("input", { id: "note-text", type: "text", maxlength: LONGEST, autocomplete: "off" });
   const wrong = make("p", { class: "wrong", role: "alert" });
   const add = pushButton({ icon: "note", text: t("lab.addNote"), onPress: submit });
@@ -57,7 +63,9 @@ export function noteForm(send) {
     wrong,
     add.node
   );
-  [at, text].forEach((input) => input.addEventListener("keydown", (event) => (event.key === "Enter" ? submit() : undefined)));
+  [at, text].forEach((input) =>
+    input.addEventListener("keydown", (event) => (event.key === "Enter" ? submit() : undefined))
+  );
 
   function submit() {
     const seconds = Number(at.value.trim().replace(",", "."));
@@ -67,7 +75,12 @@ export function noteForm(send) {
       (isTime ? text : at).focus();
       return;
     }
-    send({ run: which.value, t: seconds }, text.value.trim(), () => (text.value = ""), (why) => setText(wrong, why));
+    send(
+      { run: which.value, t: seconds },
+      text.value.trim(),
+      () => (text.value = ""),
+      (why) => setText(wrong, why)
+    );
   }
 
   return {
@@ -81,10 +94,15 @@ export function noteForm(send) {
     },
     update(runs, state) {
       whichField.hidden = runs.length < 2;
-      keepChildren(which, runs, (one) => one.run.id, (one) => {
-        const option = make("option", { value: one.run.id });
-        return { node: option, update: (item) => setText(option, runName(item.run, state)) };
-      });
+      keepChildren(
+        which,
+        runs,
+        (one) => one.run.id,
+        (one) => {
+          const option = make("option", { value: one.run.id });
+          return { node: option, update: (item) => setText(option, runName(item.run, state)) };
+        }
+      );
     },
   };
 }

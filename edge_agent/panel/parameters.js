@@ -18,7 +18,12 @@ export function parametersView(id, acts) {
       const experiment = bench.experiment;
       const parameters = experiment ? experiment.parameters.concat(seedOf(experiment)) : [];
       const items = parameters.map((parameter) => ({ parameter, bench, state }));
-      keepChildren(list, items, (item) => item.parameter.name, (item) => parameterView(id, item.parameter, acts));
+      keepChildren(
+        list,
+        items,
+        (item) => item.parameter.name,
+        (item) => parameterView(id, item.parameter, acts)
+      );
       none.hidden = items.length > 0;
     },
   };

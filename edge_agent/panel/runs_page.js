@@ -15,10 +15,21 @@ export function runsPage(acts) {
   const label = make("label", { class: "unseen", for: "search" }, t("lab.search"));
   const search = make("input", { id: "search", type: "search", placeholder: t("lab.search"), autocomplete: "off" });
   const again = pushButton({ class: "quiet", icon: "again", text: t("lab.reload"), onPress: acts.loadRuns });
-  const compare = pushButton({ class: "strong", icon: "compare", onPress: () => acts.go("#/runs/" + chosen.join(",")) });
+  const compare = pushButton({
+    class: "strong",
+    icon: "compare",
+    onPress: () => acts.go("#/runs/" + chosen.join(",")),
+  });
   const said = make("p", { class: "hint", role: "status" });
   const list = make("ul", { class: "runs" });
-  const head = make("div", { class: "page-head runs-head" }, heading, make("div", { class: "search" }, label, search), again.node, compare.node);
+  const head = make(
+    "div",
+    { class: "page-head runs-head" },
+    heading,
+    make("div", { class: "search" }, label, search),
+    again.node,
+    compare.node
+  );
   const node = make("main", { class: "lab" }, head, said, list);
   let chosen = [];
   let now = null;
@@ -29,7 +40,9 @@ export function runsPage(acts) {
       now = state;
       const runs = state.runs || [];
       chosen = chosen.filter((id) => runs.some((run) => run.id === id));
-      const words = asSlug(search.value).split("-").filter((word) => word !== "");
+      const words = asSlug(search.value)
+        .split("-")
+        .filter((word) => word !== "");
       const found = runs.filter((run) => words.every((word) => sought(run, state).includes(word)));
       const items = found.slice(0, SHOWN).map((run) => ({ run, state, chosen: chosen.includes(run.id), choose }));
       keepChildren(list, items, (item) => item.run.id, runRow);
@@ -43,7 +56,10 @@ export function runsPage(acts) {
   };
 
   function choose(id, wanted) {
-    chosen = chosen.filter((one) => one !== id).concat(wanted ? [id] : []).slice(-MOST_COMPARED);
+    chosen = chosen
+      .filter((one) => one !== id)
+      .concat(wanted ? [id] : [])
+      .slice(-MOST_COMPARED);
     view.update(now);
   }
 
@@ -61,7 +77,11 @@ function saidOf(state, all, found) {
   if (all === 0) {
     return t("lab.noRuns");
   }
-  return found === 0 ? t("lab.noneFound") : found > SHOWN ? t("lab.firstRuns", { count: SHOWN, of: number(found, 0) }) : "";
+  return found === 0
+    ? t("lab.noneFound")
+    : found > SHOWN
+      ? t("lab.firstRuns", { count: SHOWN, of: number(found, 0) })
+      : "";
 }
 
 /** All that a search may ask for, without marks and in small letters. */
@@ -70,7 +90,10 @@ function sought(run, state) {
   const names = bench ? [bench.name.vi, bench.name.en] : [];
   const shown = bench && bench.experiment ? [bench.experiment.shown.vi, bench.experiment.shown.en] : [];
   const mark = run.simulated ? [t("lab.simulated")] : [];
-  return names.concat(shown, mark, [run.bench, run.experiment, run.id, momentWords(run.started, state)]).map(asWords).join("-");
+  return names
+    .concat(shown, mark, [run.bench, run.experiment, run.id, momentWords(run.started, state)])
+    .map(asWords)
+    .join("-");
 }
 
 function asWords(text) {
@@ -80,7 +103,10 @@ function asWords(text) {
 /** What a run is called beside others: "Con lắc đơn, 08:15". */
 export function runName(run, state) {
   const bench = state.bench(run.bench);
-  const what = bench && bench.experiment && bench.experiment.id === run.experiment ? experimentName(bench) : capitalised(run.experiment || t("lab.sensors"));
+  const what =
+    bench && bench.experiment && bench.experiment.id === run.experiment
+      ? experimentName(bench)
+      : capitalised(run.experiment || t("lab.sensors"));
   return what + ", " + momentWords(run.started, state);
 }
 
@@ -92,7 +118,12 @@ function runRow() {
   const simulated = make("span", { class: "badge simulated" }, t("lab.simulated"));
   const lasted = make("span");
   const ending = make("span", { class: "run-ending" });
-  const words = make("div", { class: "run-words" }, make("p", null, name, " ", simulated), make("p", { class: "hint" }, bench, " · ", lasted, " · ", ending));
+  const words = make(
+    "div",
+    { class: "run-words" },
+    make("p", null, name, " ", simulated),
+    make("p", { class: "hint" }, bench, " · ", lasted, " · ", ending)
+  );
   const node = make("li", { class: "run card" }, pick, words);
   let now = null;
   box.addEventListener("change", () => now.choose(now.run.id, box.checked));

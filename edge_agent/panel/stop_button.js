@@ -12,8 +12,19 @@ const KEYS = ["Enter", " "];
 /** `{node, update(state)}`; `acts.stopAll()` does it. */
 export function stopButton(acts) {
   const fill = make("span", { class: "stop-fill", "aria-hidden": "true" });
-  const words = make("span", { class: "stop-words" }, make("strong", null, t("lab.stop")), make("span", null, t("lab.stopHold")));
-  const node = make("button", { type: "button", class: "stop", "aria-label": t("lab.stopLabel") }, fill, icon("emergency"), words);
+  const words = make(
+    "span",
+    { class: "stop-words" },
+    make("strong", null, t("lab.stop")),
+    make("span", null, t("lab.stopHold"))
+  );
+  const node = make(
+    "button",
+    { type: "button", class: "stop", "aria-label": t("lab.stopLabel") },
+    fill,
+    icon("emergency"),
+    words
+  );
   let holding = null;
   let done = false;
   let refusal = null;
@@ -61,7 +72,9 @@ export function stopButton(acts) {
     update(state) {
       const profile = state.emergency();
       const buttons = state.alarms.filter((one) => one.button);
-      means = buttons.length ? t("lab.stopTrips", { names: buttons.map((one) => named(one.name)).join(", ") }) : named(profile && profile.description);
+      means = buttons.length
+        ? t("lab.stopTrips", { names: buttons.map((one) => named(one.name)).join(", ") })
+        : named(profile && profile.description);
       node.hidden = state.room === null || (profile === null && buttons.length === 0);
       refusal = state.link === "live" ? null : t("ui.notWhileAway");
       setAttribute(node, "aria-disabled", refusal === null ? null : "true");

@@ -84,7 +84,8 @@ export const LAB_EN = {
     nowYours: "This screen now holds “{name}”.",
     renewed: "“{name}” is held for 45 more minutes.",
     released: "“{name}” was let go.",
-    mayNotTakeOver: "A technician holds it: only a technician may take it over. If the session has just ended, log in again.",
+    mayNotTakeOver:
+      "A technician holds it: only a technician may take it over. If the session has just ended, log in again.",
     thisRun: "Run",
     noRunYet: "No run since the controller was started.",
     runGoesOn: "Recording: {time}, {count} samples.",

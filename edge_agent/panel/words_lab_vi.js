@@ -67,7 +67,8 @@ export const LAB_VI = {
     release: "Trả bàn",
     takeOver: "Nhận lại bàn",
     holdAsk: "Giữ “{name}”?",
-    holdMeans: "Máy khác không điều khiển được bàn này cho đến khi hết giờ hoặc trả bàn. Dừng khẩn cấp vẫn luôn có tác dụng.",
+    holdMeans:
+      "Máy khác không điều khiển được bàn này cho đến khi hết giờ hoặc trả bàn. Dừng khẩn cấp vẫn luôn có tác dụng.",
     takeOverAsk: "Nhận lại “{name}”?",
     whichScreen: "Máy này tên là",
     whichScreenMeans: "Ví dụ: máy tính bảng 3. Không ghi tên người.",

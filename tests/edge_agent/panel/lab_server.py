@@ -21,7 +21,9 @@ _PATIENCE_S = 20.0
 class LabServer:
     """At `url` while it is entered. `run` does something in its loop, `told` waits there for it."""
 
-    def __init__(self, data: Path, benches: tuple[str, ...] = BENCHES, speed: float = 1.0, open_view: bool = True) -> None:
+    def __init__(
+        self, data: Path, benches: tuple[str, ...] = BENCHES, speed: float = 1.0, open_view: bool = True
+    ) -> None:
         self._data, self._names, self._speed, self._open_view = data, benches, speed, open_view
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._serve, name="lab server")
@@ -51,6 +53,21 @@ class LabServer:
 
     def run(self, what: Coroutine[Any, Any, Any]) -> Any:
         return asyncio.run_coroutine_threadsafe(what, self._loop).result(_PATIENCE_S)
+
+    def lose(self, bench: str, count: int) -> None:
+        """So many samples of a bench reach no listener, though they are recorded: as a line that is too slow loses."""
+
+        async def lose() -> None:
+            stream, lost = self.lab.stream, 0
+            with self.lab.runs.listen(lambda *_: heard.set()):
+                while lost < count:
+                    await heard.wait()
+                    heard.clear()
+                    lost += len(stream._benches[bench].fresh)
+                    stream._benches[bench].fresh = []
+
+        heard = asyncio.Event()
+        self.run(lose())
 
     def __enter__(self) -> Self:
         self._thread.start()
