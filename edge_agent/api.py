@@ -42,12 +42,12 @@ from edge_agent.views import (
 )
 from firmware_bridge.errors import DeviceError
 
-__all__ = ["COMMAND_S", "COOKIE", "PANEL", "ApiError", "GuardedRoute", "Parts", "Start", "Tell", "make_api"]
+__all__ = ["COMMAND_S", "COOKIE", "PANEL", "SAID_S", "ApiError", "GuardedRoute", "Parts", "Start", "Tell", "make_api"]
 
 PANEL = Path(__file__).parent / "panel"
 COMMAND_S = 200.0
 """How long a device may take to confirm: a projector may have to cool down before it warms up."""
-_SAID_S = 0.5
+SAID_S = 0.5
 """How long to wait for the reading that goes with a confirmation."""
 
 _CODES = {
@@ -241,7 +241,7 @@ async def command(device: str, asked: Tell, request: Request, parts: _Parts) -> 
         raise ApiError(422, "invalid", str(wrong), device) from None
     except DeviceError as why:
         raise ApiError.of_device(why, device) from None
-    await parts.room.until(lambda: told.holds(parts.room.value(device, told.target.metric)), _SAID_S)
+    await parts.room.until(lambda: told.holds(parts.room.value(device, told.target.metric)), SAID_S)
     return parts.views.device(device)
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from classroom_profiles.bench import Bench, benches
-from classroom_profiles.capability import WORDS, Capability, Command, Target
+from classroom_profiles.capability import WORDS, Capability, Command, Target, Value
 from classroom_profiles.experiment import RunState, Sample
 from classroom_profiles.reading import Change, Reading
 from classroom_profiles.room import Device
@@ -69,6 +69,8 @@ class Runs:
         """Device to the last run that goes on there and is not recorded any more."""
         self._sensors: dict[str, _Sensors] = {}
         """Bench to its recording."""
+        self._states: dict[str, Value] = {}
+        """Device to the state of its experiment that was told last."""
         self._last: dict[str, Run] = {}
         """Bench to the run that ended last."""
         self._ended: list[Recording] = []
@@ -151,6 +153,9 @@ class Runs:
         if bench is None:
             return
         if isinstance(change, Reading):
+            if change.metric == EXPERIMENT.metric and self._states.get(device.id) != change.value:
+                self._states[device.id] = change.value
+                self._room.changes.bench(bench.id)
             if bench.id in self._sensors:
                 self._hear_reading(bench, device, change)
         elif isinstance(change, Sample):

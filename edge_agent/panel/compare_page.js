@@ -10,6 +10,8 @@ import { endingWords, runName } from "./runs_page.js";
 import { capitalised, named, number, t, troubleWords } from "./words.js";
 
 const MOST_SAMPLES = 2000;
+const MOST_TRIES = 2;
+const AGAIN_MS = 1000;
 
 /** `{node, update(state), charts(), tick(), repaint()}` of the runs of these ids. */
 export function comparePage(ids, acts) {
@@ -61,6 +63,7 @@ export function comparePage(ids, acts) {
   const node = make("main", { class: "lab" }, head, said, body);
   let runs = [];
   let plot = null;
+  let tries = 0;
   let quantity = null;
   let now = null;
   let hasNames = false;
@@ -74,6 +77,11 @@ export function comparePage(ids, acts) {
       setText(said, "");
       body.hidden = false;
     } catch (error) {
+      if (error.code === "unknown-run" && tries < MOST_TRIES) {
+        tries += 1; // one that has just begun is on the disk within a second
+        window.setTimeout(load, AGAIN_MS);
+        return;
+      }
       const words = troubleWords(error.code, null, "");
       setText(said, words.what + " " + words.advice);
     }

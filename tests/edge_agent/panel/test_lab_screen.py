@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -72,21 +71,19 @@ def tell(client: httpx.Client, bench: str, value: str, target: str = "experiment
     assert answer.status_code == 200, answer.text
 
 
-def runs_of(client: httpx.Client, bench: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = client.get("/api/runs", params={"bench": bench}).json()
-    return found
-
-
-def two_runs(client: httpx.Client) -> list[str]:
+def two_runs(client: httpx.Client, server: LabServer) -> list[str]:
     """Of the pendulum, of two lengths; the newer one first."""
+    ids = []
     for length in (1.0, 0.5):
         tell(client, "pendulum", "idle")
         client.post("/api/bench/pendulum/commands", json={"target": "experiment.length_m", "value": length})
         tell(client, "pendulum", "running")
         with client.stream("GET", "/api/bench/pendulum/stream") as stream:
             next(line for line in stream.iter_lines() if line.startswith("event: samples"))
+        ids.insert(0, client.get("/api/bench/pendulum").json()["run"]["id"])
     tell(client, "pendulum", "paused")
-    return [one["id"] for one in runs_of(client, "pendulum")[:2]]
+    assert server.run(server.lab.runs.commit())
+    return ids
 
 
 def test_benches_are_live_cards_that_say_what_is_simulated_and_start_with_a_pin(page: Page, server: LabServer) -> None:
@@ -177,7 +174,7 @@ def test_a_bench_is_held_renewed_let_go_and_taken_over_with_a_reason(
 def test_runs_are_found_laid_over_each_other_and_annotated_and_the_note_is_exported(
     staff: Page, server: LabServer, teacher: httpx.Client
 ) -> None:
-    ids = two_runs(teacher)
+    ids = two_runs(teacher, server)
     staff.click(".tab >> text=Lần đo đã ghi")
     staff.fill("#search", "con lac")
     for run in ids:
@@ -249,6 +246,7 @@ def test_a_tripped_interlock_stands_in_the_strip_and_a_panels_button_needs_no_pi
         page.route("**/api/benches", lambda route: route.fulfill(json=[]))
         page.route("**/trip", lambda route: (tripped.append(route.request.url), route.fulfill(json={}))[1])
         page.goto(agent.url + "lab.html")
+        expect(page.locator(".stop")).to_be_visible()
         page.focus(".stop")
         page.keyboard.press("Enter")
         expect(page.locator(".dialog")).to_contain_text("Ngắt ngay, không cần mã PIN: Rò khí.")
@@ -330,7 +328,7 @@ def show(page: Page, view: str, server: LabServer, runs: list[str]) -> None:
 def test_every_view_can_be_used_by_everyone_on_every_screen(
     browser: Browser, server: LabServer, teacher: httpx.Client, screen: Screen
 ) -> None:
-    runs = two_runs(teacher)
+    runs = two_runs(teacher, server)
     with opened(browser, server.url, screen, reduced_motion="reduce") as page:
         page.wait_for_selector(".bench")
         page.click(".person")
