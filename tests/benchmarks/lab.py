@@ -1,19 +1,21 @@
-"""A lesson with twelve benches at 20 Hz: what it costs live, and whether 45 minutes of it are kept without a gap.
+"""A lesson with twelve benches at 20 Hz: what it costs live, and whether each sample of it is kept, here and there.
 
-    python -m tests.benchmarks.lab [--minutes M] [--speed X] [--live S] [--listeners N]
+    python -m tests.benchmarks.lab [--minutes M] [--speed X] [--live S] [--listeners N] [--frames S]
 
 First `--live` seconds in real time, without and then with listeners at the stream of all benches, for the agent's share
-of a core. Then the lesson, `--speed` times as fast: every sample has to be in the runs, in order, and every reading on
-its way to the centre. At the end one run is made again from its seed, and compared to the bit. One JSON object.
+of a core; with `--frames` also Chromium at the lab's screen. Then the lesson (a sixth of one, or `--minutes 45`),
+`--speed` times as fast at most: every sample has to be in the runs, in order, and every reading in the centre's store.
+At the end one run is made again from its seed, and compared to the bit. One JSON object.
 """
 
 import argparse
 import asyncio
 import json
+import sqlite3
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +29,16 @@ from edge_agent.run_repeat import repeat
 from lophoc.broker import start_broker
 from lophoc.children import Children, children
 from tests.benchmarks.benches import NAMES
+from tests.benchmarks.lab_frames import frames
 
 _PIN = "2468"
 _RATE_HZ = 20
 _AHEAD = 4000
 """Samples; a bench keeps 12,000 for who comes late."""
 _LOOK_S = 0.25
+_PATIENCE_S = 10.0
+_STATES = ("experiment",)
+"""What a bench says of itself besides its samples."""
 _REPEATED = "radioactive-decay"
 _HALVES = (NAMES[::2], NAMES[1::2])
 
@@ -47,12 +53,15 @@ def room(ports: dict[str, int]) -> dict[str, Any]:
 
 @asynccontextmanager
 async def laboratory(
-    folder: Path, speed: float
+    folder: Path, speed: float, store: Path | None = None
 ) -> AsyncIterator[tuple[httpx.AsyncClient, psutil.Process, dict[str, int]]]:
-    """Two processes of six benches each, an agent, and a teacher who has logged in."""
+    """Two processes of six benches each, an agent, the centre if it has a store, and a teacher who has logged in."""
     await asyncio.to_thread(folder.mkdir)
     async with children(folder) as parts:
         broker, _ = await start_broker(parts, folder)
+        if store is not None:
+            place = ("--store", f"sqlite:///{store}", "--data", str(folder / "centre"))
+            await parts.lophoc("ingest", "ingest", "--broker", broker, *place)
         ports = [await _benches(parts, number, names, speed) for number, names in enumerate(_HALVES)]
         file = folder / "room.yaml"
         file.write_text(yaml.safe_dump(room(ports[0] | ports[1]), allow_unicode=True), encoding="utf-8")
@@ -67,7 +76,7 @@ async def laboratory(
             yield client, psutil.Process(agent.process.pid), ports[0] | ports[1]
 
 
-async def live(folder: Path, seconds: float, listeners: int) -> dict[str, float]:
+async def live(folder: Path, seconds: float, listeners: int, frames_s: float) -> dict[str, Any]:
     """In real time."""
     async with laboratory(folder, 1.0) as (client, agent, _):
         await _tell(client, "running")
@@ -78,7 +87,8 @@ async def live(folder: Path, seconds: float, listeners: int) -> dict[str, float]
             await asyncio.sleep(1.0)
             watched = await _cpu_percent(agent, seconds)
         heard = [one.result() for one in listening]
-        return {
+        smooth = await frames(str(client.base_url.join("/lab")), frames_s) if frames_s else {}
+        return smooth | {
             "live_s": seconds,
             "agent_cpu_percent": alone,
             "listeners": listeners,
@@ -92,8 +102,8 @@ async def live(folder: Path, seconds: float, listeners: int) -> dict[str, float]
 async def lesson(folder: Path, minutes: float, speed: float) -> dict[str, Any]:
     """Faster than real time."""
     wanted = int(minutes * 60 * _RATE_HZ)
-    async with laboratory(folder, speed) as (client, agent, ports):
-        before = await _backlog(client)
+    store = folder / "store.sqlite"
+    async with laboratory(folder, speed, store) as (client, agent, ports):
         began_s, began_cpu_s = time.monotonic(), _cpu_s(agent)
         await _tell(client, "running")
         await _hold(client, ports, wanted)
@@ -106,7 +116,8 @@ async def lesson(folder: Path, minutes: float, speed: float) -> dict[str, Any]:
         readings = sum(one["samples"] * len(one["columns"]) for one in runs)
         missing = sum(one["last_n"] + 1 - len(set(kept[one["id"]])) for one in runs)
         doubled = sum(len(numbers) - len(set(numbers)) for numbers in kept.values())
-        queued = await _queued(client, before + readings)
+        stored = await _stored(store, readings)
+        stored_after_s = time.monotonic() - began_s
         again = await repeating
         return {
             "minutes": minutes,
@@ -116,7 +127,9 @@ async def lesson(folder: Path, minutes: float, speed: float) -> dict[str, Any]:
             "lost": missing,
             "doubled": doubled,
             "readings": readings,
-            "readings_lost": max(0, before + readings - queued),
+            "stored": stored,
+            "stored_lost": readings - stored,
+            "stored_after_s": round(stored_after_s, 1),
             "took_s": round(took_s, 1),
             "samples_per_s": round(sum(map(len, kept.values())) / took_s),
             "agent_us_per_sample": round(1e6 * cpu_s / sum(map(len, kept.values())), 1),
@@ -195,16 +208,22 @@ async def _govern(port: int, followed: dict[str, int], name: str, wanted: int) -
         writer.close()
 
 
-async def _backlog(client: httpx.AsyncClient) -> int:
-    return int((await client.get("/api/room")).json()["uplink"]["backlog"])
-
-
-async def _queued(client: httpx.AsyncClient, wanted: int) -> int:
-    for _ in range(50):
-        if (there := await _backlog(client)) >= wanted:
-            break
-        await asyncio.sleep(0.1)
+async def _stored(store: Path, wanted: int) -> int:
+    """Readings of the benches in the centre's store, once they are all there or none has come for a while."""
+    there, since_s = -1, time.monotonic()
+    while there < wanted and time.monotonic() - since_s < _PATIENCE_S:
+        now = await asyncio.to_thread(_count, store)
+        if now != there:
+            there, since_s = now, time.monotonic()
+        await asyncio.sleep(0.5)
     return there
+
+
+def _count(store: Path) -> int:
+    with closing(sqlite3.connect(f"file:{store}?mode=ro", uri=True, timeout=10)) as found:
+        asked = "SELECT count(*) FROM point JOIN series ON series = id WHERE measurement = 'experiment'"
+        (points,) = found.execute(f"{asked} AND metric NOT IN ({', '.join('?' * len(_STATES))})", _STATES).fetchone()
+        return int(points)
 
 
 async def _listen(url: str, seconds: float) -> tuple[int, int]:
@@ -245,13 +264,16 @@ def _cpu_s(process: psutil.Process) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--minutes", type=float, default=45.0, help="how long the lesson is, by its own clock")
+    parser.add_argument("--minutes", type=float, default=7.5, help="how long the lesson is, by its own clock: 45")
     parser.add_argument("--speed", type=float, default=120.0, help="how many times as fast as real, at most")
     parser.add_argument("--live", type=float, default=3.0, help="how long to watch it in real time, seconds")
     parser.add_argument("--listeners", type=int, default=4, help="screens that watch all benches meanwhile")
+    parser.add_argument(
+        "--frames", type=float, nargs="?", const=10.0, default=0.0, help="seconds of Chromium at the lab's screen"
+    )
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="lophoc-bench-") as made:
-        told = asyncio.run(live(Path(made) / "live", asked.live, asked.listeners)) if asked.live else {}
+        told = asyncio.run(live(Path(made) / "live", asked.live, asked.listeners, asked.frames)) if asked.live else {}
         said = asyncio.run(lesson(Path(made) / "lesson", asked.minutes, asked.speed)) if asked.minutes else {}
         print(json.dumps({**said, **told}))
 
