@@ -71,7 +71,7 @@ class RunFile:
             self._db.execute("PRAGMA synchronous = FULL")
             self._db.execute("PRAGMA journal_size_limit = 4194304")
             (page_bytes,) = self._db.execute("PRAGMA page_size").fetchone()
-            self._most_pages = max(32, max_bytes // page_bytes)
+            self._most_pages: int = max(32, max_bytes // int(page_bytes))
             self._db.execute(f"PRAGMA max_page_count = {self._most_pages}")
             with self._db:
                 self._db.executescript(_SCHEMA)
@@ -123,7 +123,8 @@ class RunFile:
         """A sixteenth stays free, so that what one commit adds has room."""
         (pages,) = self._db.execute("PRAGMA page_count").fetchone()
         (free,) = self._db.execute("PRAGMA freelist_count").fetchone()
-        return int(pages) - int(free) > self._most_pages - self._most_pages // 16
+        used = int(pages) - int(free)
+        return used > self._most_pages - self._most_pages // 16
 
     def _oldest_over(self) -> str | None:
         asked = "SELECT id FROM run WHERE ended_us IS NOT NULL ORDER BY started_us LIMIT 1"

@@ -3,7 +3,7 @@
     python -m tests.benchmarks.lab [--minutes M] [--speed X] [--live S] [--listeners N] [--frames S]
 
 First `--live` seconds in real time, without and then with listeners at the stream of all benches, for the agent's share
-of a core; with `--frames` also Chromium at the lab's screen. Then the lesson (a sixth of one, or `--minutes 45`),
+of a core; with `--frames` also Chromium at the lab's screen. Then the lesson (a third of one, or `--minutes 45`),
 `--speed` times as fast at most: every sample has to be in the runs, in order, and every reading in the centre's store.
 At the end one run is made again from its seed, and compared to the bit. One JSON object.
 """
@@ -264,7 +264,7 @@ def _cpu_s(process: psutil.Process) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--minutes", type=float, default=7.5, help="how long the lesson is, by its own clock: 45")
+    parser.add_argument("--minutes", type=float, default=15.0, help="how long the lesson is, by its own clock: 45")
     parser.add_argument("--speed", type=float, default=120.0, help="how many times as fast as real, at most")
     parser.add_argument("--live", type=float, default=3.0, help="how long to watch it in real time, seconds")
     parser.add_argument("--listeners", type=int, default=4, help="screens that watch all benches meanwhile")

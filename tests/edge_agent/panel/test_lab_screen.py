@@ -6,10 +6,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from tests.edge_agent.panel import scenes
-from tests.edge_agent.panel.browser import PHONE, SCREENS, WALL, Screen, opened
+from tests.edge_agent.panel.browser import SCREENS, WALL, Screen, opened
 from tests.edge_agent.panel.lab_server import LabServer
 from tests.edge_agent.panel.stand_in import StandIn
 from tests.edge_agent.panel.test_access import SMALL_TARGETS, TOO_WIDE, serious
@@ -73,7 +73,7 @@ def tell(client: httpx.Client, bench: str, value: str, target: str = "experiment
 
 def two_runs(client: httpx.Client, server: LabServer) -> list[str]:
     """Of the pendulum, of two lengths; the newer one first."""
-    ids = []
+    ids: list[str] = []
     for length in (1.0, 0.5):
         tell(client, "pendulum", "idle")
         client.post("/api/bench/pendulum/commands", json={"target": "experiment.length_m", "value": length})
@@ -244,7 +244,12 @@ def test_a_tripped_interlock_stands_in_the_strip_and_a_panels_button_needs_no_pi
     tripped: list[str] = []
     with opened(browser, "about:blank") as page:
         page.route("**/api/benches", lambda route: route.fulfill(json=[]))
-        page.route("**/trip", lambda route: (tripped.append(route.request.url), route.fulfill(json={}))[1])
+
+        def trip(route: Route) -> None:
+            tripped.append(route.request.url)
+            route.fulfill(json={})
+
+        page.route("**/trip", trip)
         page.goto(agent.url + "lab.html")
         expect(page.locator(".stop")).to_be_visible()
         page.focus(".stop")
@@ -338,8 +343,8 @@ def test_every_view_can_be_used_by_everyone_on_every_screen(
             assert page.evaluate("() => document.documentElement.scrollWidth - innerWidth") <= 0, view
             assert [one for one in page.evaluate(TOO_WIDE) if "settings" not in str(one)] == [], view
             assert [one for one in page.evaluate(SMALL_TARGETS) if one[0] not in ("bench-name", "run-name")] == [], view
-            if screen is WALL or (screen is PHONE and view == "bench"):
-                for theme in ("light", "dark"):
+            if screen is WALL:
+                for theme in ("light", "dark") if view in ("benches", "bench", "compare") else ("light",):
                     page.evaluate("(theme) => { document.documentElement.dataset.theme = theme; }", theme)
                     assert serious(page) == [], (view, theme)
             page.keyboard.press("Escape")
