@@ -1,6 +1,6 @@
 // How benches, their quantities, holders and runs are called, in the language chosen.
 
-import { clock, duration, named, number, readingWords, t } from "./words.js";
+import { clock, duration, named, number, readingWords, roleName, t } from "./words.js";
 
 const INDEPENDENT = /^(time|added)(_|$)/;
 
@@ -9,9 +9,10 @@ export function benchName(bench) {
   return named(bench.name) || bench.id;
 }
 
-/** "Con lắc đơn", or "Cảm biến" of a bench without an experiment. */
+/** "Con lắc đơn"; "Cảm biến" of a bench of sensors; "Thí nghiệm" of one that was not reached yet. */
 export function experimentName(bench) {
-  return bench.experiment ? named(bench.experiment.shown) : t("lab.sensors");
+  const isAlone = bench.devices.length === 1 && bench.devices[0] === bench.id;
+  return bench.experiment ? named(bench.experiment.shown) : isAlone ? roleName("experiment") : t("lab.sensors");
 }
 
 /**

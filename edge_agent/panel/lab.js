@@ -123,7 +123,13 @@ window.addEventListener("hashchange", () => {
     title.focus({ preventScroll: true });
   }
 });
-document.addEventListener("visibilitychange", () => (document.hidden ? stream.pause() : stream.resume()));
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) {
+    stream.pause(); // nobody looks; the last half minute comes at once when somebody does
+  } else if (!state.locked) {
+    stream.resume();
+  }
+});
 
 /** "#/bench/pendulum", "#/runs", "#/runs/ID,ID"; anything else is the benches. */
 function routeOf(hash) {

@@ -98,7 +98,7 @@ function alarmView() {
   const picture = icon("warning");
   const title = make("strong");
   const means = make("span");
-  const node = make("li", { role: "alert" }, picture, make("p", null, title, " ", means));
+  const node = make("li", null, picture, make("p", { role: "alert" }, title, " ", means));
   return {
     node,
     update(alarm) {

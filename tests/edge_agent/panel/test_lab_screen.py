@@ -261,6 +261,7 @@ def test_a_tripped_interlock_stands_in_the_strip_and_a_panels_button_needs_no_pi
         agent.say("interlock", gas | {"state": "tripped", "since": scenes.NOW, "button": True})
         strip = page.locator('.lab-alarms [data-kind="interlock"]')
         expect(strip).to_contain_text(re.compile(r"Khóa an toàn “Rò khí” đã ngắt lúc \d\d:\d\d. Ra khỏi phòng."))
+        assert serious(page) == []
 
 
 def test_a_bench_out_of_reach_and_an_agent_that_is_away_are_said(browser: Browser, tmp_path: Path) -> None:
