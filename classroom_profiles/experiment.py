@@ -89,3 +89,4 @@ class Sample:
     t_s: float
     """Since the run began, by the experiment's own clock."""
     readings: "tuple[Reading, ...]"
+    """Finite numbers, all of one moment."""

@@ -43,12 +43,12 @@ from edge_agent.views import (
 )
 from firmware_bridge.errors import DeviceError
 
-__all__ = ["COMMAND_S", "COOKIE", "PANEL", "ApiError", "GuardedRoute", "Parts", "Start", "Tell", "make_api"]
+__all__ = ["COMMAND_S", "COOKIE", "PANEL", "SAID_S", "ApiError", "GuardedRoute", "Parts", "Start", "Tell", "make_api"]
 
 PANEL = Path(__file__).parent / "panel"
 COMMAND_S = 200.0
 """How long a device may take to confirm: a projector may have to cool down before it warms up."""
-_SAID_S = 0.5
+SAID_S = 0.5
 """How long to wait for the reading that goes with a confirmation."""
 
 _CODES = {
@@ -236,13 +236,15 @@ async def command(device: str, asked: Tell, request: Request, parts: _Parts) -> 
     try:
         told = Command.parse(asked.target, asked.value)
         if parts.lab is not None:
-            parts.lab.leases.check(device, lease_keys(request))
+            keys = lease_keys(request)
+            parts.lab.leases.heard(keys)
+            parts.lab.leases.check(device, keys)
         await parts.room.command(device, told, COMMAND_S)
     except WrongValue as wrong:
         raise ApiError(422, "invalid", str(wrong), device) from None
     except DeviceError as why:
         raise ApiError.of_device(why, device) from None
-    await parts.room.until(lambda: told.holds(parts.room.value(device, told.target.metric)), _SAID_S)
+    await parts.room.until(lambda: told.holds(parts.room.value(device, told.target.metric)), SAID_S)
     return parts.views.device(device)
 
 
@@ -256,6 +258,12 @@ async def openapi(request: Request) -> JSONResponse:
 async def panel(request: Request, parts: _Parts) -> Response:
     """The wall panel."""
     return await _file(request, parts, "index.html")
+
+
+@_router.api_route("/lab", methods=["GET", "HEAD"], include_in_schema=False, **_for(Rank.OPEN))
+async def lab_screen(request: Request, parts: _Parts) -> Response:
+    """The lab's screen."""
+    return await _file(request, parts, "lab.html")
 
 
 @_router.api_route("/{name}", methods=["GET", "HEAD"], include_in_schema=False, **_for(Rank.OPEN))

@@ -14,7 +14,7 @@ from classroom_profiles import lease as rules
 from classroom_profiles.capability import Command, WrongValue
 from classroom_profiles.lease import Held, NotAllowed, Reason, Staff
 from classroom_profiles.model import Model, Slug
-from edge_agent.api import COMMAND_S, Parts, Tell
+from edge_agent.api import COMMAND_S, SAID_S, Parts, Tell
 from edge_agent.events import TooManyStreams
 from edge_agent.lab import Lab
 from edge_agent.lab_views import (
@@ -36,6 +36,7 @@ from edge_agent.run_export import Format
 from edge_agent.run_export_process import ExportFailed, contents, exported
 from edge_agent.run_file import NoSuchRun, TooManyNotes
 from edge_agent.run_store import Unwritable
+from edge_agent.runs import EXPERIMENT
 from firmware_bridge.errors import DeviceError
 
 _KINDS = {Format.CSV: "text/csv; charset=utf-8", Format.PARQUET: "application/vnd.apache.parquet"}
@@ -126,6 +127,8 @@ async def command(bench: str, asked: Tell, request: Request, lab: _Lab) -> Bench
         for device in found.devices:
             lab.leases.check(device.id, keys)
         await lab.runs.command(bench, told, COMMAND_S)
+        if told.target == EXPERIMENT:
+            await of_parts(request).room.until(lambda: lab.runs.state(bench) == told.value, SAID_S)
     except WrongValue as wrong:
         raise ApiError(422, "invalid", str(wrong), bench) from None
     except DeviceError as why:

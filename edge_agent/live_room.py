@@ -13,15 +13,15 @@ from classroom_profiles.experiment import RunState, Sample
 from classroom_profiles.reading import Change, Health, Reading
 from classroom_profiles.room import Device, Room
 from classroom_profiles.state import NOT_OPENED, Control, DeviceState, RoomState
-from classroom_profiles.telemetry import Point
+from classroom_profiles.telemetry import Point, Series
 from edge_agent.changes import Changes
 from edge_agent.supervisor import Pace, Supervisor
-from edge_agent.telemetry_points import health_points, reading_point, sample_point
+from edge_agent.telemetry_points import health_points, reading_point, sample_series
 from firmware_bridge import driver
 from firmware_bridge.driver import DriverKind, Mark, Wires
 
 _PACE = Pace()
-_SAMPLES_TOLD_S = 1.0
+_SAMPLES_TOLD_US = 1_000_000
 HEARTBEAT_US = 60_000_000
 """A state that is said again unchanged is recorded again after this time, not sooner."""
 _FIRST_VALUES_S = 2.0
@@ -62,8 +62,10 @@ class _Live:
     recorded: dict[str, tuple[Value, int]] = field(default_factory=dict)
     """Metric to the value recorded last, and when."""
     run: RunState | None = None
-    told_at: float = float("-inf")
-    """When its samples were told to those who look (the loop's time)."""
+    series: dict[str, Series] = field(default_factory=dict)
+    """Metric to the series of an experiment's samples."""
+    told_us: int = 0
+    """Which sample was told last to those who look: monotonic."""
 
 
 class LiveRoom:
@@ -187,15 +189,20 @@ class LiveRoom:
 
     def _take(self, live: _Live, sample: Sample) -> None:
         """Recorded whole and at once; those who look are told once a second, for there may be many."""
-        room, device = self.room.room, live.device
-        self._record([sample_point(room, device, reading) for reading in sample.readings])
+        device, points = live.device, []
         for reading in sample.readings:
-            live.readings[reading.metric] = reading
+            metric = reading.metric
+            live.readings[metric] = reading
+            series = live.series.get(metric)
+            if series is None:
+                series = live.series[metric] = sample_series(self.room.room, device, metric)
+            points.append(Point(series, reading.time_us, reading.value, reading.simulated))
+        self._record(points)
+        for reading in sample.readings:
             self._tell(live, reading)
         self._tell(live, sample)
-        now = asyncio.get_running_loop().time()
-        if now - live.told_at >= _SAMPLES_TOLD_S:
-            live.told_at = now
+        if sample.readings and sample.readings[0].monotonic_us - live.told_us >= _SAMPLES_TOLD_US:
+            live.told_us = sample.readings[0].monotonic_us
             self.changes.device(device.id)
 
     def _tell(self, live: _Live, change: Change) -> None:

@@ -71,7 +71,7 @@ class RunFile:
             self._db.execute("PRAGMA synchronous = FULL")
             self._db.execute("PRAGMA journal_size_limit = 4194304")
             (page_bytes,) = self._db.execute("PRAGMA page_size").fetchone()
-            self._most_pages = max(32, max_bytes // page_bytes)
+            self._most_pages: int = max(32, max_bytes // int(page_bytes))
             self._db.execute(f"PRAGMA max_page_count = {self._most_pages}")
             with self._db:
                 self._db.executescript(_SCHEMA)
@@ -85,19 +85,26 @@ class RunFile:
         found = self._db.execute(f"SELECT {_RUN} FROM run WHERE ended_us IS NULL")  # noqa: S608 - our own columns
         return [_run(*row) for row in found]
 
-    def commit(self, changes: Sequence[Change]) -> None:
-        """All of it or nothing; for want of room the oldest runs that are over go. Raises sqlite3.Error."""
+    def commit(self, changes: Sequence[Change]) -> list[str]:
+        """All of it or nothing; for want of room the oldest runs that are over go: which. Raises sqlite3.Error."""
+        gone: list[str] = []
         while True:
+            going: list[str] = []
             try:
                 with self._db:
-                    self._make_room()
+                    while self._is_nearly_full() and (oldest := self._oldest_over()) is not None:
+                        self._forget(oldest)
+                        going.append(oldest)
                     for change in changes:
                         self._put(change)
-            except sqlite3.OperationalError:
-                if not self.drop_oldest():
+            except sqlite3.OperationalError as why:
+                if why.sqlite_errorcode != sqlite3.SQLITE_FULL or (oldest := self._oldest_over()) is None:
                     raise
+                with self._db:
+                    self._forget(oldest)
+                gone.append(oldest)
             else:
-                return
+                return gone + going
 
     def note(self, run: str, note: Note, most: int) -> None:
         """Raises NoSuchRun or TooManyNotes; sqlite3.Error."""
@@ -109,34 +116,20 @@ class RunFile:
                 raise TooManyNotes(f"a run has at most {most} notes")
             self._db.execute("INSERT INTO note VALUES (?, ?, ?, ?)", [run, note.n, note.time_us, note.text])
 
-    def drop_oldest(self) -> bool:
-        """Forget the oldest run that is over; False if there is none."""
-        with self._db:
-            found = self._db.execute(
-                "SELECT id FROM run WHERE ended_us IS NOT NULL ORDER BY started_us LIMIT 1"
-            ).fetchone()
-            if found is None:
-                return False
-            self._forget(found[0])
-        return True
-
     def close(self) -> None:
         self._db.close()
 
-    def _make_room(self) -> None:
+    def _is_nearly_full(self) -> bool:
         """A sixteenth stays free, so that what one commit adds has room."""
-        while self._used_pages() > self._most_pages - self._most_pages // 16:
-            found = self._db.execute(
-                "SELECT id FROM run WHERE ended_us IS NOT NULL ORDER BY started_us LIMIT 1"
-            ).fetchone()
-            if found is None:
-                return
-            self._forget(found[0])
-
-    def _used_pages(self) -> int:
         (pages,) = self._db.execute("PRAGMA page_count").fetchone()
         (free,) = self._db.execute("PRAGMA freelist_count").fetchone()
-        return int(pages) - int(free)
+        used = int(pages) - int(free)
+        return used > self._most_pages - self._most_pages // 16
+
+    def _oldest_over(self) -> str | None:
+        asked = "SELECT id FROM run WHERE ended_us IS NOT NULL ORDER BY started_us LIMIT 1"
+        found = self._db.execute(asked).fetchone()
+        return None if found is None else str(found[0])
 
     def _forget(self, run: str) -> None:
         for table in _TABLES:

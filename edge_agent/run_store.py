@@ -35,6 +35,7 @@ class RunStore:
         self._file: RunFile | None = None
         self._pending: dict[str, Change] = {}
         self._waiting = 0
+        self._committing = asyncio.Lock()
         self._complained = False
 
     @property
@@ -57,19 +58,20 @@ class RunStore:
 
     async def commit(self) -> bool:
         """True once all that was handed over is on the disk."""
-        if not self._pending:
-            return True
-        pending, self._pending = self._pending, {}
-        kept = await asyncio.shield(
-            asyncio.get_running_loop().run_in_executor(self._thread, self._commit, list(pending.values()))
-        )
-        if kept:
-            self._waiting -= sum(len(change.rows) for change in pending.values())
-            return True
-        since, self._pending = self._pending, pending
-        self._waiting -= sum(len(change.rows) for change in since.values())
-        self.keep(since.values())
-        return False
+        async with self._committing:  # or an older state of a run could come after a newer one
+            if not self._pending:
+                return True
+            pending, self._pending = self._pending, {}
+            kept = await asyncio.shield(
+                asyncio.get_running_loop().run_in_executor(self._thread, self._commit, list(pending.values()))
+            )
+            if kept:
+                self._waiting -= sum(len(change.rows) for change in pending.values())
+                return True
+            since, self._pending = self._pending, pending
+            self._waiting -= sum(len(change.rows) for change in since.values())
+            self.keep(since.values())
+            return False
 
     async def note(self, run: str, note: Note) -> None:
         """Raises NoSuchRun, TooManyNotes, or Unwritable."""
@@ -103,7 +105,8 @@ class RunStore:
 
     def _commit(self, changes: list[Change]) -> bool:
         try:
-            self._opened().commit(changes)
+            for run in self._opened().commit(changes):
+                _log.warning("%s: the run %s is forgotten, for want of room", self._path, run)
         except (sqlite3.Error, OSError) as why:
             self._complain(why)
             return False

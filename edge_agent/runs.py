@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from classroom_profiles.bench import Bench, benches
-from classroom_profiles.capability import WORDS, Capability, Command, Target
+from classroom_profiles.capability import WORDS, Capability, Command, Target, Value
 from classroom_profiles.experiment import RunState, Sample
 from classroom_profiles.reading import Change, Reading
 from classroom_profiles.room import Device
@@ -69,6 +69,8 @@ class Runs:
         """Device to the last run that goes on there and is not recorded any more."""
         self._sensors: dict[str, _Sensors] = {}
         """Bench to its recording."""
+        self._states: dict[str, Value] = {}
+        """Device to the state of its experiment that was told last."""
         self._last: dict[str, Run] = {}
         """Bench to the run that ended last."""
         self._ended: list[Recording] = []
@@ -150,12 +152,16 @@ class Runs:
         bench = self._bench_of.get(device.id)
         if bench is None:
             return
-        if isinstance(change, Sample):
+        if isinstance(change, Reading):
+            if change.metric == EXPERIMENT.metric and self._states.get(device.id) != change.value:
+                self._states[device.id] = change.value
+                self._room.changes.bench(bench.id)
+            if bench.id in self._sensors:
+                self._hear_reading(bench, device, change)
+        elif isinstance(change, Sample):
             self._hear_sample(bench, device, change)
         elif isinstance(change, RunState):
             self._hear_state(bench, device, change)
-        elif isinstance(change, Reading) and bench.id in self._sensors:
-            self._hear_reading(bench, device, change)
 
     def _hear_state(self, bench: Bench, device: Device, state: RunState) -> None:
         recording, about = self._going.get(device.id), state.about
@@ -181,8 +187,8 @@ class Runs:
             recording = self._going[device.id] = self._begun(bench, device, state, sample)
             self._room.changes.bench(bench.id)
         readings = sample.readings
-        row = Row(sample.n, readings[0].time_us if readings else now_us(), sample.t_s,
-                  tuple(float(one.value) for one in readings if not isinstance(one.value, str)))  # fmt: skip
+        time_us = readings[0].time_us if readings else now_us()
+        row = Row(sample.n, time_us, sample.t_s, tuple([float(one.value) for one in readings]))
         self._take(bench.id, recording, row)
         if recording.run.samples >= self.most_samples:
             del self._going[device.id]

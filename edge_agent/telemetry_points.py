@@ -17,10 +17,9 @@ def reading_point(room: str, device: Device, reading: Reading, is_state: bool) -
     return Point(series, reading.time_us, _plain(reading.value), reading.simulated)
 
 
-def sample_point(room: str, device: Device, reading: Reading) -> Point:
-    """One output of a sample of an experiment."""
-    series = Series(Measurement.EXPERIMENT, room, device.id, str(device.role), reading.metric)
-    return Point(series, reading.time_us, _plain(reading.value), reading.simulated)
+def sample_series(room: str, device: Device, metric: str) -> Series:
+    """Of one output of an experiment."""
+    return Series(Measurement.EXPERIMENT, room, device.id, str(device.role), metric)
 
 
 def health_points(room: str, device: Device, health: Health, time_us: int) -> list[Point]:

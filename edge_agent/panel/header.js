@@ -1,7 +1,7 @@
 // The top of the page: which room, who is logged in, language and colours, "all off", and the banner when away.
 
 import { pushButton } from "./buttons.js";
-import { make, setAttribute, setText } from "./dom.js";
+import { icon, make, setAttribute, setText } from "./dom.js";
 import { theme } from "./settings.js";
 import { clock, named, t } from "./words.js";
 
@@ -20,6 +20,8 @@ export function headerView(acts) {
   const person = pushButton({ class: "quiet person", icon: "person", onPress: acts.person });
   const allOff = pushButton({ class: "all-off", icon: "off", text: t("ui.allOff"), onPress: acts.allOff });
   const banner = bannerView(acts);
+  const labWords = make("span", { class: "button-text" }, t("ui.lab"));
+  const lab = make("a", { class: "button quiet lab-link", href: "lab" }, icon("lab"), labWords);
   const node = make(
     "header",
     { class: "top" },
@@ -27,7 +29,7 @@ export function headerView(acts) {
       "div",
       { class: "bar" },
       make("div", { class: "where" }, name, simulated),
-      make("div", { class: "tools" }, person.node, language.node, colours.node),
+      make("div", { class: "tools" }, lab, person.node, language.node, colours.node),
       allOff.node
     ),
     banner.node
@@ -36,6 +38,7 @@ export function headerView(acts) {
     node,
     update(state) {
       setText(name, state.room ? named(state.room.name) : t("ui.panel"));
+      lab.hidden = !state.devices.some((one) => one.role === "experiment" || one.role === "bench-power");
       simulated.hidden = !(state.room && state.room.simulated);
       setText(simulated, t(state.devices.every((one) => one.simulated) ? "ui.simulated" : "ui.partlySimulated"));
       const dark = theme() === "dark";
@@ -51,7 +54,8 @@ export function headerView(acts) {
   };
 }
 
-function personWords(state) {
+/** What the button says that logs in and out. */
+export function personWords(state) {
   const role = state.session.role;
   if (role !== "teacher" && role !== "technician") {
     return t("session.logIn");
@@ -61,7 +65,8 @@ function personWords(state) {
   return t("session." + role) + " · " + t("session.logOut") + ends;
 }
 
-function bannerView(acts) {
+/** The banner while the agent is away. */
+export function bannerView(acts) {
   const title = make("strong", null, t("away.title") + ".");
   const means = make("span");
   const help = make("strong", null, t("away.help"));

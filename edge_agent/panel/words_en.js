@@ -3,6 +3,7 @@
 export const EN = {
   ui: {
     panel: "Control panel",
+    lab: "Laboratory",
     opening: "Connecting to the room's controller…",
     otherLanguage: "Tiếng Việt",
     toDark: "Dark",

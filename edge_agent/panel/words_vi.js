@@ -3,6 +3,7 @@
 export const VI = {
   ui: {
     panel: "Bảng điều khiển",
+    lab: "Phòng thí nghiệm",
     opening: "Đang nối với máy điều khiển của phòng…",
     otherLanguage: "English",
     toDark: "Nền tối",

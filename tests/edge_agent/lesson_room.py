@@ -12,6 +12,7 @@ from classroom_profiles.telemetry import Measurement
 from edge_agent.lesson import Lesson, LessonState, StepState
 from edge_agent.lesson_store import LessonStore
 from edge_agent.lessons import Lessons
+from edge_agent.preflight import MayTell, anybody_may
 from tests.edge_agent.fake_driver import FakeRoom, task
 
 ROOM: dict[str, tuple[str, dict[str, Value]]] = {
@@ -96,11 +97,14 @@ async def held(
     profiles: tuple[Profile, ...] = PROFILES,
     store: LessonStore | None = None,
     pause_s: float = 0.001,
+    may_tell: MayTell = anybody_may,
 ) -> AsyncIterator[Class]:
     room = room or FakeRoom(ROOM)
     by_id: Mapping[str, Profile] = {one.id: one for one in profiles}
     async with room.running(), store or LessonStore(path / "lessons.sqlite") as kept:
-        lessons = Lessons(room.live, by_id, kept, room.changes, room.points.extend, pause_s=pause_s, verify_s=0.05)
+        lessons = Lessons(
+            room.live, by_id, kept, room.changes, room.points.extend, pause_s=pause_s, verify_s=0.05, may_tell=may_tell
+        )
         async with task(lessons.run()):
             try:
                 yield Class(room, lessons)

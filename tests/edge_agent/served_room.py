@@ -179,6 +179,7 @@ async def served(
     connection: type[Connection] = Connection,
     simulated: tuple[str, ...] = (),
     real: Room | None = None,
+    profiles: tuple[Profile, ...] = PROFILES,
 ) -> AsyncIterator[Served]:
     """The room, its devices tried, its API listening. `real`: another room, with the drivers that it names."""
     changes, lamps = Changes(), dict[str, Lamp]()
@@ -192,9 +193,10 @@ async def served(
         live = LiveRoom(there, Wires(), changes, journal.write, kind_of=find if real else lambda _: kind)
         async with LessonStore(data / "lesson.sqlite") as store, AsyncExitStack() as stack:
             lab = await stack.enter_async_context(opened(data, live, journal.write))
+            by_id = {one.id: one for one in profiles}
             lessons = Lessons(
                 live,
-                {one.id: one for one in PROFILES},
+                by_id,
                 store,
                 changes,
                 journal.write,
@@ -205,8 +207,7 @@ async def served(
             views = Views(live, lessons, journal, uplink, lab.views)
             events = Events(views, changes, heartbeat_s=heartbeat_s, most=most)
             access = Access(Pins(data / FILE, PINS if pins is None else pins), open_view)
-            profiles = {one.id: one for one in PROFILES}
-            parts = Parts(live, lessons, profiles, views, events, access, lambda: True, panel or PANEL, lab=lab)
+            parts = Parts(live, lessons, by_id, views, events, access, lambda: True, panel or PANEL, lab=lab)
             ready = asyncio.Event()
             guard = Guard(make_api(parts, router), names)
             server = Server(guard, ready.set, connection)

@@ -52,6 +52,8 @@ RANKS = {
     ("GET", "/openapi.json"): "open",
     ("GET", "/"): "open",
     ("HEAD", "/"): "open",
+    ("GET", "/lab"): "open",
+    ("HEAD", "/lab"): "open",
     ("GET", "/{name}"): "open",
     ("HEAD", "/{name}"): "open",
 }

@@ -1,5 +1,6 @@
 """The panel's files as they are: read by browsers of 2018, nothing parsed as HTML, words for every code."""
 
+import hashlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,9 +19,12 @@ from firmware_bridge.errors import DeviceError
 from tests.edge_agent.panel.stand_in import PANEL
 
 API = Path(__file__).parents[3] / "docs" / "api.md"
-SCRIPTS = sorted(PANEL.glob("*.js"))
-PAGE = (PANEL / "index.html").read_text(encoding="utf-8")
-STYLE = (PANEL / "panel.css").read_text(encoding="utf-8")
+VENDORED = {"uplot.js": "94e1c3e9", "uplot.css": "37d952f0", "uplot.LICENSE.txt": "8f989229"}
+"""Files of others, unchanged, with the beginnings of their sums in uplot.NOTE.txt."""
+READ = sorted(PANEL.glob("*.js"))
+SCRIPTS = [script for script in READ if script.name not in VENDORED]
+PAGES = {name: (PANEL / name).read_text(encoding="utf-8") for name in ("index.html", "lab.html")}
+STYLES = {name: (PANEL / name).read_text(encoding="utf-8") for name in ("panel.css", "lab.css")}
 
 PARSED_AS_HTML = {"innerHTML", "outerHTML", "insertAdjacentHTML", "write", "writeln", "DOMParser", "eval", "Function"}
 PARSED_AS_HTML |= {"createContextualFragment", "setHTML", "srcdoc"}
@@ -37,12 +41,21 @@ NEWER_STYLE = (
 
 @pytest.fixture(scope="module")
 def vietnamese() -> dict[str, Any]:
-    return dictionary("words_vi.js")
+    return dictionary("words_vi.js") | dictionary("words_lab_vi.js")
 
 
 @pytest.fixture(scope="module")
 def english() -> dict[str, Any]:
-    return dictionary("words_en.js")
+    return dictionary("words_en.js") | dictionary("words_lab_en.js")
+
+
+def test_the_charts_are_the_pinned_files_of_others_and_a_browser_of_2018_reads_them() -> None:
+    note = (PANEL / "uplot.NOTE.txt").read_text(encoding="utf-8")
+    for name, begins in VENDORED.items():
+        found = hashlib.sha256((PANEL / name).read_bytes()).hexdigest()
+        assert found.startswith(begins)
+        assert re.search(rf"{re.escape(name)}\s.*{found}", note), name
+    tree(PANEL / "uplot.js")
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
@@ -54,7 +67,7 @@ def test_a_browser_of_2018_reads_every_script(script: Path) -> None:
             assert kinds <= {"Property"}, f"spread in an object is of ES2018: line {node.loc.start.line}"
         if node.type == "Identifier":
             assert node.name not in NEWER_GLOBALS, f"{node.name}: line {node.loc.start.line}"
-        if node.type == "MemberExpression":
+        if node.type == "MemberExpression" and not node.computed:
             assert node.property.name not in NEWER_METHODS, f"{node.property.name}: line {node.loc.start.line}"
 
 
@@ -75,29 +88,29 @@ def test_every_script_is_small_and_says_what_it_is(script: Path) -> None:
     assert all(len(line) <= 120 for line in text.splitlines())
 
 
-def test_a_browser_of_2018_reads_the_style() -> None:
-    without_comments = re.sub(r"/\*.*?\*/", "", STYLE, flags=re.DOTALL)
+@pytest.mark.parametrize("style", STYLES.values(), ids=list(STYLES))
+def test_a_browser_of_2018_reads_the_style(style: str) -> None:
+    without_comments = re.sub(r"/\*.*?\*/", "", style, flags=re.DOTALL)
     assert re.findall(NEWER_STYLE, without_comments) == []
     assert without_comments.count("{") == without_comments.count("}")
-    assert "@import" not in STYLE
-    assert "url(" not in STYLE
+    assert "@import" not in style
+    assert "url(" not in style
 
 
-def test_the_page_needs_nothing_but_its_own_folder_and_no_exception_from_the_policy() -> None:
-    for address in re.findall(r'(?:src|href)="([^"#]+)"', PAGE):
+@pytest.mark.parametrize("page", PAGES.values(), ids=list(PAGES))
+def test_the_page_needs_nothing_but_its_own_folder_and_no_exception_from_the_policy(page: str) -> None:
+    for address in re.findall(r'(?:src|href)="([^"#]+)"', page):
         assert (PANEL / address).is_file(), address
     for script in SCRIPTS:
         for address in re.findall(r'from "\./([^"]+)"', script.read_text(encoding="utf-8")):
             assert (PANEL / address).is_file(), f"{script.name}: {address}"
-    assert not re.search(r"<style|<script(?![^>]*src=)|\sstyle=|\son[a-z]+=", PAGE)
+    assert not re.search(r"<style|<script(?![^>]*src=)|\sstyle=|\son[a-z]+=", page)
 
 
 def test_every_tile_and_every_device_has_a_picture() -> None:
-    pictures = set(re.findall(r'<symbol id="icon-([a-z0-9-]+)"', PAGE))
-    asked = set()
-    for script in SCRIPTS:
-        asked |= set(re.findall(r'(?:icon\(|icon: )"([a-z0-9-]+)"', script.read_text(encoding="utf-8")))
-    assert {str(one) for one in Icon} | {str(one) for one in Role} | asked <= pictures
+    pictures = pictures_of("index.html")
+    assert {str(one) for one in Icon} | {str(one) for one in Role} | asked_from("panel.js") <= pictures
+    assert asked_from("lab.js") <= pictures_of("lab.html")
 
 
 def test_both_languages_say_the_same_things(vietnamese: dict[str, Any], english: dict[str, Any]) -> None:
@@ -156,6 +169,21 @@ def test_every_command_of_the_built_in_profiles_can_be_told_in_words(vietnamese:
     open_ended = [str(one) for one in (Capability.LEVEL, Capability.INPUT, Capability.PROGRAM)]
     assert {*flags, *words, *open_ended} <= set(moves)
     assert {*flags, *words} <= set(vietnamese["states"])
+
+
+def pictures_of(page: str) -> set[str]:
+    return set(re.findall(r'<symbol id="icon-([a-z0-9-]+)"', PAGES[page]))
+
+
+def asked_from(name: str) -> set[str]:
+    """The pictures of a script, and of all that it imports."""
+    waiting, seen, asked = [name], set[str](), set[str]()
+    while waiting:
+        text = (PANEL / (one := waiting.pop())).read_text(encoding="utf-8")
+        seen.add(one)
+        asked |= set(re.findall(r'(?:icon\(|icon: )"([a-z0-9-]+)"', text))
+        waiting += [other for other in re.findall(r'from "\./([^"]+)"', text) if other not in seen]
+    return asked
 
 
 def kinds_of(kind: type[DeviceError]) -> set[type[DeviceError]]:
