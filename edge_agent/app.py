@@ -1,4 +1,4 @@
-"""The agent, put together: journal, uplink, devices, lessons, triggers and HTTP, each a task of one group."""
+"""The agent, put together: journal, uplink, interlocks, devices, lessons, triggers and HTTP, tasks of one group."""
 
 import asyncio
 import fcntl
@@ -12,6 +12,7 @@ from pathlib import Path
 
 import uvicorn
 
+from classroom_profiles.interlock_check import rules_of
 from classroom_profiles.profile import Profile
 from classroom_profiles.room import Room
 from classroom_profiles.topics import Address
@@ -24,9 +25,11 @@ from edge_agent.connection import Connection
 from edge_agent.events import Events
 from edge_agent.gateway_points import report
 from edge_agent.guard import Guard
+from edge_agent.interlocks import Interlocks
 from edge_agent.journal import Journal
 from edge_agent.known_places import KnownPlaces
 from edge_agent.lab import opened
+from edge_agent.latches import LatchStore
 from edge_agent.lesson_store import LessonStore
 from edge_agent.lessons import Lessons
 from edge_agent.live_room import LiveRoom
@@ -35,7 +38,7 @@ from edge_agent.simulated import marking
 from edge_agent.triggers import Triggers
 from edge_agent.uplink import Uplink
 from edge_agent.views import Views
-from firmware_bridge.driver import Wires
+from firmware_bridge.driver import Wires, offer_of
 from firmware_bridge.transports.mqtt import MqttLink
 
 _SETTLED_S = 30.0
@@ -73,23 +76,28 @@ async def run_agent(
     async with (
         Journal.open(settings.data / "journal.sqlite", boot_id()) as journal,
         LessonStore(settings.data / "lesson.sqlite") as store,
+        LatchStore(settings.data / "latches.sqlite") as latches,
         link,
         AsyncExitStack() as stack,
     ):
         record = marking(room, journal.write)
-        live = LiveRoom(room, Wires(mqtt=link), changes, record)
+        rules = rules_of(room, offer_of)
+        interlocks = Interlocks(room.room, room.devices, rules, latches, changes, record, await latches.load())
+        live = LiveRoom(room, Wires(mqtt=link), changes, record, guard=interlocks)
         lab = await stack.enter_async_context(opened(settings.data, live, record))
         profiles = {profile.id: profile for profile in settings.profiles}
         lessons = Lessons(live, profiles, store, changes, record, may_tell=lab.leases.check)
+        interlocks.when_tripped(lessons.interlocked)
         uplink = Uplink(settings.uplink, Address(room.school, room.gateway_id), journal, changes.uplink)
         access = Access(pins, room.open_view, known=KnownPlaces(settings.data / known_places.FILE))
         if not access.pins_set:
             say_no_pins(settings.data)
-        views = Views(live, lessons, journal, uplink, lab.views)
+        views = Views(live, lessons, interlocks, journal, uplink, lab.views)
         settled = asyncio.Event()
         parts = Parts(
             room=live,
             lessons=lessons,
+            interlocks=interlocks,
             profiles=settings.profiles,
             views=views,
             events=Events(views, changes),
@@ -106,6 +114,7 @@ async def run_agent(
 
         async with asyncio.TaskGroup() as tasks:
             running = [
+                tasks.create_task(interlocks.run(live), name="interlocks"),
                 tasks.create_task(lab.run(), name="lab"),
                 tasks.create_task(live.run(), name="devices"),
                 tasks.create_task(lessons.run(), name="lessons"),
