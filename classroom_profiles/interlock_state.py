@@ -51,10 +51,12 @@ class Seen:
     """Empty for the panel's button."""
     metric: str = ""
     test: str = "panel"
-    """`panel`, or that of the watch: above, below, equals, silent, unreachable."""
+    """`panel`, `lost`, or that of the watch: above, below, equals, silent, unreachable."""
 
 
 BY_HAND = Seen("the panel's button")
+LOST = Seen("what was latched before cannot be read", test="lost")
+"""It may have been tripped, and nobody knows."""
 
 
 @dataclass(frozen=True, slots=True)

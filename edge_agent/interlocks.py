@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from classroom_profiles.capability import Capability, Command
 from classroom_profiles.experiment import RunState, Sample
 from classroom_profiles.interlock_rule import Order, Rule
-from classroom_profiles.interlock_state import Evaluator, Seen, State, Step
+from classroom_profiles.interlock_state import LOST, Evaluator, Seen, State, Step
 from classroom_profiles.reading import Change, Health, Reading
 from classroom_profiles.room import Device
 from classroom_profiles.state import NOT_OPENED
@@ -121,6 +121,11 @@ class Interlocks:
         self._trip_listeners: list[Callable[[Rule], None]] = []
         known = {one.rule: one for one in (kept or Latches()).latched if one.rule in self._rules}
         latched = {name: one.cause for name, one in known.items()}
+        if store.lost:  # not known to be safe: any of them may have been latched
+            latched = dict.fromkeys(self._rules, LOST)
+        for one in (kept or Latches()).latched:
+            if one.rule not in self._rules:
+                _log.warning("interlock %s: was latched (%s), and the room has it no more", one.rule, one.cause.text)
         self._evaluator = Evaluator(self._rules.values(), _monotonic_us(), latched)
         named = {device.id: device for device in devices}
         self._actuators: dict[Order, _Actuator] = {
@@ -136,13 +141,17 @@ class Interlocks:
             name: (self._evaluator.state(name), self._evaluator.cause(name), self._since_us[name])
             for name in self._rules
         }
-        self._written = frozenset(latched)
+        self._written = frozenset(known)
         self._steps: list[tuple[Step, int]] = []
         self._news, self._sooner = asyncio.Event(), asyncio.Event()
         self._awaiting: list[asyncio.Future[None]] = []
         for name in latched:
             _log.warning("interlock %s: still latched: %s", name, latched[name].text)
             self._cut_off(self._rules[name], _monotonic_us())
+            if store.lost:
+                self._say(self._rules[name], "interlock_tripped", LOST.text, self._since_us[name])
+        if self._written != latched.keys():
+            self._news.set()
 
     @property
     def rules(self) -> tuple[Rule, ...]:
@@ -385,7 +394,10 @@ class Interlocks:
             _log.warning("interlock %s: tripped: %s", rule.id, step.cause.text)
             self._say(rule, "interlock_tripped", step.cause.text, wall_us)
             for listener in self._trip_listeners:
-                listener(rule)
+                try:
+                    listener(rule)
+                except Exception:  # noqa: BLE001 - logged, with its trace; the interlocks go on
+                    _log.exception("interlock %s: a mistake of who listened", rule.id)
         self._changes.interlock(rule.id)
 
     def _say(self, rule: Rule, metric: str, value: str | float, wall_us: int) -> None:

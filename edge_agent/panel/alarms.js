@@ -131,7 +131,7 @@ function standsWords(interlock, state) {
 function seenWords(seen, state) {
   const device = state.device(seen.device);
   const what = seen.metric ? readingWords(seen.metric, { value: "", unit: "" }).label : "";
-  const known = ["above", "below", "equals", "silent", "unreachable", "panel"].includes(seen.test);
+  const known = ["above", "below", "equals", "silent", "unreachable", "panel", "lost"].includes(seen.test);
   const name = deviceName(device, device ? device.role : seen.device);
   return capitalised(t("alarm.seen-" + (known ? seen.test : "equals"), { device: name, what }));
 }

@@ -150,6 +150,7 @@ export const EN = {
     "seen-silent": "{device}: no longer says {what}",
     "seen-unreachable": "{device}: cannot be reached",
     "seen-panel": "somebody pressed the button on the panel",
+    "seen-lost": "the gateway lost its memory of what was tripped",
     stands: "It cannot be reset yet:",
     again: "not yet, trying again",
     reset: "Reset",

@@ -150,6 +150,7 @@ export const VI = {
     "seen-silent": "{device}: không còn báo {what}",
     "seen-unreachable": "{device}: mất liên lạc",
     "seen-panel": "có người bấm nút trên bảng điều khiển",
+    "seen-lost": "bộ điều khiển không còn nhớ đã ngắt những gì",
     stands: "Chưa đặt lại được:",
     again: "chưa được, đang thử lại",
     reset: "Đặt lại",

@@ -1,6 +1,6 @@
 """From a dangerous reading on the wire to the cut-off command on the wire, beside a bare echo in the same run.
 
-    python -m tests.benchmarks.interlock [--trips N] [--background B] [--cores C] [--serial]
+    python -m tests.benchmarks.interlock [--trips N] [--background B] [--cores C] [--no-serial]
 
 One Mosquitto (`set_tcp_nodelay true`) and one `lophoc agent` with eight gas sensors, a valve and an interlock for each.
 A trip is: the sensor says 1,200 ppm; the time runs until the valve's `/set` is here, both in this process; the valve
@@ -10,7 +10,7 @@ agent reads, journals and sends on, and `cores` processes compute without a paus
 asks for a higher priority than theirs, as it always does (so does this process, which measures); the echo and the
 broker have the ordinary one.
 
-With `--serial` the same again over a serial line: a Firmata board (the project's simulator on a pty, in this process)
+Then the same again over a serial line: a Firmata board (the project's simulator on a pty, in this process)
 whose digital input trips an interlock that turns its digital output off, beside an echo of one byte on another pty.
 """
 
@@ -368,10 +368,12 @@ def _measure_first() -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--trips", type=int, default=600)
+    parser.add_argument("--trips", type=int, default=800)
     parser.add_argument("--background", type=float, default=2000.0, help="readings a second, two a message")
     parser.add_argument("--cores", type=int, default=2, help="processes that compute without a pause")
-    parser.add_argument("--serial", action="store_true", help="the same over a serial line, too")
+    parser.add_argument(
+        "--serial", action=argparse.BooleanOptionalAction, default=True, help="the same over a serial line, too"
+    )
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="lophoc-bench-") as made:
         figures = asyncio.run(measure(asked.trips, asked.background, asked.cores, asked.serial, Path(made)))

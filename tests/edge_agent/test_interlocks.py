@@ -207,12 +207,15 @@ async def test_a_latch_outlives_the_process_and_its_orders_are_given_again(tmp_p
         await lab.until_state(State.ARMED)
 
 
-async def test_a_latch_of_a_rule_that_is_gone_is_forgotten(tmp_path: Path) -> None:
+async def test_a_latch_of_a_rule_that_is_gone_is_forgotten_aloud(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     async with Lab(tmp_path).at_work() as lab:
         lab["gas"].become("gas_ppm", 1200.0)
         await lab.until_state(State.TRIPPED)
     async with Lab(tmp_path, [STOP]).at_work() as lab:
         assert [one.id for one in lab.interlocks.rules] == ["stop"]
+        assert "interlock gas: was latched (gas.gas_ppm > 1000 (1200)), and the room has it no more" in caplog.messages
         await lab.live.command("valve", OPEN, 1.0)
 
 
@@ -225,8 +228,8 @@ class Stuck(LatchStore):
         self.asked = asyncio.Event()
         self.kept: list[Latches] = []
 
-    def keep(self, newest: Latches) -> None:
-        self.kept.append(newest)
+    def keep(self, value: Latches) -> None:
+        self.kept.append(value)
 
     async def durable(self) -> None:
         self.asked.set()

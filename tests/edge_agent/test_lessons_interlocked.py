@@ -1,7 +1,7 @@
 """Lessons and triggers give way to interlocks, and say so."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import pytest
 from classroom_profiles.interlock_state import State
 from classroom_profiles.profile import Profile
 from classroom_profiles.room import Trigger
+from classroom_profiles.telemetry import Point
 from edge_agent.lesson import Lesson, LessonState, StepState
 from edge_agent.lesson_store import LessonStore
 from edge_agent.lessons import Lessons
@@ -170,11 +171,15 @@ async def test_a_trigger_gives_way_and_says_so(tmp_path: Path, caplog: pytest.Lo
             }
         )
         lab.live.room = lab.room.model_copy(update={"triggers": (opens,)})
-        async with task(Triggers(lab.live, room.lessons, lab.points.extend).run()):
+
+        def record(points: Iterable[Point]) -> None:
+            lab.points.extend(points)
+            lab.changes.lesson()  # `until` looks again
+
+        async with task(Triggers(lab.live, room.lessons, record).run()):
             await leak(lab)
             lab["lamp"].become("switch", True)
-            while ("lamp", "trigger_failed", "interlocked") not in lab.events():
-                await asyncio.sleep(0)
+            await lab.until(lambda: ("lamp", "trigger_failed", "interlocked") in lab.events())
         assert lab["valve"].values["switch"] is False
 
 
