@@ -8,7 +8,7 @@ it: they would chase each other, or keep each other tripped for ever.
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from classroom_profiles.capability import Capability, Value
+from classroom_profiles.capability import Capability, Target, Value
 from classroom_profiles.interlock import Action, Cause, Interlock
 from classroom_profiles.interlock_rule import Order, Rule, Test, Watch, brings, opposes
 from classroom_profiles.metrics import METRICS, find, unit
@@ -141,11 +141,11 @@ class _Surroundings:
 
     def _is_reachable(self, number: int, place: int, action: Action, device: Device) -> bool:
         """Can the device be told this at all, as far as its driver knows?"""
-        controls, target = self._offer(device).controls, action.set.command.target
-        if controls is None or target in controls:
+        offer, target = self._offer(device), action.set.command.target
+        if target in offer.controls if offer.controls is not None else _may_be(target, offer):
             return True
         if action.need is Need.REQUIRED:
-            has = ", ".join(sorted(map(str, controls)))
+            has = ", ".join(sorted(map(str, offer.controls or offer.capabilities or ())))
             self.say(
                 number,
                 ("then", place, "set"),
@@ -190,6 +190,10 @@ def _is_metric(name: str, offer: Offer) -> bool:
     if find(Measurement.DEVICE, name) is not None:
         return offer.controls is None
     return find(Measurement.READING, name) is not None or bool(unit(name))
+
+
+def _may_be(target: Target, offer: Offer) -> bool:
+    return offer.capabilities is None or target.capability in offer.capabilities
 
 
 def _house_metrics(name: str) -> str:

@@ -128,6 +128,21 @@ async def test_the_emergency_stop_needs_no_pin_and_its_reset_does(agent: Agent, 
         await when(agent, "emergency-stop", "armed")
 
 
+async def test_a_trip_while_the_broker_is_away_is_done_when_it_is_back(
+    agent: Agent, devices: MqttDevices, mosquitto: Mosquitto
+) -> None:
+    async with running(agent):
+        await when(agent, "emergency-stop", "armed")
+        mosquitto.kill()
+        async with agent.client(None) as client:
+            assert (await client.post("/api/interlocks/emergency-stop/trip")).json()["state"] == "latched"
+        assert devices.devices["bench"].on
+        mosquitto.start()
+        await done(agent, "emergency-stop")
+        assert not devices.devices["bench"].on
+        assert not devices.devices["valve"].on
+
+
 async def test_what_the_room_cannot_do_keeps_the_agent_from_starting(agent: Agent) -> None:
     agent.room["devices"] = [one for one in agent.room["devices"] if one["id"] != "valve"]
     agent.write()

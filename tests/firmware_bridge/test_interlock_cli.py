@@ -150,3 +150,24 @@ def test_values_of_a_csv_file_are_what_they_look_like(tmp_path: Path) -> None:
     day.write_text("value,time,metric,device\ntrue,1,m,a\n-2.5,1,m,a\nsingle,1,m,a\nnan,1,m,a\n", encoding="utf-8")
     assert [row.value for row in rows(day)] == [True, -2.5, "single", "nan"]
     assert next(iter(rows(day))) == Row(1_000_000, "a", "m", True)
+
+
+@pytest.mark.parametrize(
+    ("device", "said"),
+    [
+        ("role: power-meter, driver: modbus, options: {port: /dev/ttyUSB0, map: eastron-sdm120}", "it is a sensor"),
+        ("role: experiment, driver: experiment, options: {host: 127.0.0.1, port: 7100}", "it has: experiment"),
+        (
+            "role: printer-3d, driver: gcode-printer, options: {port: /dev/ttyUSB1, files: prints}",
+            "it has: program, switch.pause",
+        ),
+    ],
+)
+def test_what_a_driver_can_never_be_told_is_said_before_it_is_open(room: Path, device: str, said: str) -> None:
+    written = ROOM.replace(
+        "{id: valve, role: gas-valve, driver: mqtt-devices, options: {dialect: plain, topic: v}}",
+        f"{{id: valve, {device}}}",
+    )
+    assert written != ROOM
+    room.write_text(written)
+    assert f"'valve' cannot be told switch; {said}" in run("check", room, code=1)
