@@ -1,14 +1,13 @@
 """Room and profile files: YAML in, validated models out, or everything that is wrong with them, each with its place."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from classroom_profiles import plain_words, yaml_tree
-from classroom_profiles.model import Model
+from classroom_profiles import interlock_files, plain_words, yaml_tree
 from classroom_profiles.offer import OfferOf, nothing_known
 from classroom_profiles.problem import DocumentError, Loc, Problem, did_you_mean, shown
 from classroom_profiles.profile import Profile, misordered
@@ -43,7 +42,6 @@ SHOWN_ORDER = (
 """The built-in profiles as a panel shows them."""
 
 _HERE = Path(__file__).parent
-ModelT = TypeVar("ModelT", bound=Model)
 OptionsOf = Callable[[str], type[BaseModel]]
 """From a driver's name to the model of its options. Raises LookupError with what to say if it cannot be had."""
 
@@ -64,7 +62,7 @@ def parse_profile(content: bytes, file: str) -> Profile:
 
 
 def _profile(tree: Tree) -> Profile:
-    return _model(tree, Profile, _steps_out_of_order(tree))
+    return plain_words.made(tree, Profile, _steps_out_of_order(tree))
 
 
 def check_room(
@@ -76,11 +74,12 @@ def check_room(
     offer_of: OfferOf = nothing_known,
     address_of: AddressOf = nowhere_known,
 ) -> Room:
-    """The room in the file, its names held against each other and against what else is known.
+    """The room in the file, its names held against each other and against what else is known, its interlocks with the
+    rules of the sets that it names.
 
     `profiles`: the ids that a trigger may start. `drivers`: the names that a device may give. `options_of`: asked
-    once for each driver that is known. `offer_of`: what a device would take. `address_of`: where on its wire it is.
-    Raises DocumentError with all that is wrong.
+    once for each driver that is known. `offer_of`: what a device would take, and an interlock may watch and command.
+    `address_of`: where on its wire it is. Raises DocumentError with all that is wrong.
     """
     tree = yaml_tree.read(Path(path))
     problems = _names_apart(tree)
@@ -89,7 +88,9 @@ def check_room(
     problems += _wrong_options(tree, drivers, options_of)
     wired = miswired(_right_in_themselves(tree), address_of, offer_of)
     problems += [tree.problem(loc, message) for loc, message in wired]
-    return _model(tree, Room, problems)
+    wrong, interlocks = interlock_files.read(tree, offer_of)
+    room = plain_words.made(tree, Room, [*problems, *wrong])
+    return room.model_copy(update={"interlocks": interlocks, "interlock_sets": ()})
 
 
 def profiles_in(directory: Path | str) -> tuple[Profile, ...]:
@@ -119,22 +120,6 @@ def builtin_profiles() -> tuple[Profile, ...]:
 def sample_rooms() -> dict[str, Path]:
     """The rooms that come with lophoc as examples: name to file."""
     return {path.stem: path for path in sorted((_HERE / "rooms").glob("*.yaml"))}
-
-
-def _model(tree: Tree, model: type[ModelT], problems: Iterable[Problem]) -> ModelT:
-    """Raises DocumentError with what reading found, what `problems` has, and what the model says."""
-    every = [*tree.problems, *problems]
-    try:
-        made = model.model_validate(tree.value)
-    except ValidationError as wrong:
-        unread = {(problem.line, problem.column) for problem in tree.problems}
-        said = [p for p in plain_words.problems(tree, wrong, model) if (p.line, p.column) not in unread]
-        # what a model says of itself as a whole has been said above, with its place
-        every += [problem for problem in said if problem.field or not every]
-    else:
-        if not every:
-            return made
-    raise DocumentError(every)
 
 
 def _steps_out_of_order(tree: Tree) -> list[Problem]:

@@ -85,6 +85,13 @@ METRICS: tuple[Metric, ...] = (
         linkquality         | number | radio, 0 to 255
         relay_temperature_c | number | inside a relay
         presence            | flag   | somebody is there, or a contact is open
+        gas_ppm             | number | burnable gas
+        gas                 | flag   | a detector says that there is gas
+        smoke               | flag   | a detector says that there is smoke
+        contact             | flag   | a door or window is closed
+        water_leak          | flag   | a detector says that there is water
+        vibration           | flag   | a detector says that it is shaken
+        tamper              | flag   | a detector says that it is opened or moved
         action              | text   | a button was pressed: which way
         value               | number | a sensor that does not say what it measures
         lamp_h              | number | of a projector's lamp
@@ -137,6 +144,11 @@ METRICS: tuple[Metric, ...] = (
         preempted           | text   | the profile of a lesson that another one ended
         trigger_failed      | text   | why a trigger could not be carried out
         lease               | text   | a bench or device was held, let go or taken over: how, and why
+        interlock_tripped   | text   | an interlock has tripped: what it saw
+        interlock_confirmed | text   | what a device has confirmed of what the interlock commands
+        interlock_ms        | number | from what it saw to that confirmation
+        interlock_failed    | text   | why a device did not do what the interlock commands; it is told again
+        interlock_reset     | text   | who has reset it: teacher or technician
         """,
     ),
     *_of(

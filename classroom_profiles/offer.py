@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from classroom_profiles.capability import Target
+from classroom_profiles.capability import Capability, Target
 from classroom_profiles.room import Device
 
 
@@ -13,6 +13,8 @@ class Offer:
     """All that it might be told; None while that is not known."""
     metrics: frozenset[str] | None = None
     """All that it might measure, besides the states of its controls; None while that is not known."""
+    capabilities: frozenset[Capability] | None = None
+    """Of which kinds its controls may be, where these are not known; None while that is not known either."""
 
 
 UNKNOWN = Offer()

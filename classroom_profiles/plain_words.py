@@ -3,13 +3,15 @@
 import re
 from collections.abc import Iterable, Iterator
 from types import UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from classroom_profiles.problem import Loc, Problem, did_you_mean, near, shown
+from classroom_profiles.problem import DocumentError, Loc, Problem, did_you_mean, near, shown
 from classroom_profiles.yaml_tree import Tree
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
 
 _SECRET = re.compile(r"password|secret|token|pin|key|credential", re.IGNORECASE)
 
@@ -19,6 +21,7 @@ PATTERNS = {
     r"^[a-z][a-z0-9_]{0,47}$": "lower-case letters, digits and '_', a letter first, such as 'temperature_c'",
     r"^[A-Z][A-Z0-9_]*$": "upper-case letters, digits and '_', such as LOPHOC_PROJECTOR_PASSWORD",
     r"^[^+#\x00]+$": "an MQTT topic without '+' and '#'",
+    r"^[^\x00]{1,120}\.yaml$|^[a-z][a-z0-9-]{0,31}$": "the name of a built-in set, or of a file that ends in .yaml",
 }
 
 _TYPES = {
@@ -38,6 +41,22 @@ _TYPES = {
     "path_type": "a path",
     "none_required": "left out",
 }
+
+
+def made(tree: Tree, model: type[ModelT], more: Iterable[Problem] = ()) -> ModelT:
+    """The model of a file. Raises DocumentError with what reading found, what `more` has, and what the model says."""
+    every = [*tree.problems, *more]
+    try:
+        found = model.model_validate(tree.value)
+    except ValidationError as wrong:
+        unread = {(problem.line, problem.column) for problem in tree.problems}
+        said = [p for p in problems(tree, wrong, model) if (p.line, p.column) not in unread]
+        # what a model says of itself as a whole has been said above, with its place
+        every += [problem for problem in said if problem.field or not every]
+    else:
+        if not every:
+            return found
+    raise DocumentError(every)
 
 
 def problems(tree: Tree, error: ValidationError, model: type[BaseModel], under: Loc = ()) -> list[Problem]:

@@ -28,6 +28,10 @@ class Role(StrEnum):
     AIR_SENSOR = "air-sensor"
     LIGHT_SENSOR = "light-sensor"
     PRESENCE_SENSOR = "presence-sensor"
+    GAS_SENSOR = "gas-sensor"
+    SMOKE_SENSOR = "smoke-sensor"
+    DOOR_SENSOR = "door-sensor"
+    EMERGENCY_STOP = "emergency-stop"
     POWER_METER = "power-meter"
     ROBOT_KIT = "robot-kit"
     EXPERIMENT = "experiment"
@@ -55,6 +59,10 @@ ROLE_NAMES: dict[Role, Name] = {
     Role.AIR_SENSOR: Name(vi="Cảm biến không khí", en="Air sensor"),
     Role.LIGHT_SENSOR: Name(vi="Cảm biến ánh sáng", en="Light sensor"),
     Role.PRESENCE_SENSOR: Name(vi="Cảm biến hiện diện", en="Presence sensor"),
+    Role.GAS_SENSOR: Name(vi="Cảm biến khí", en="Gas sensor"),
+    Role.SMOKE_SENSOR: Name(vi="Cảm biến khói", en="Smoke sensor"),
+    Role.DOOR_SENSOR: Name(vi="Cảm biến cửa", en="Door sensor"),
+    Role.EMERGENCY_STOP: Name(vi="Nút dừng khẩn cấp", en="Emergency stop"),
     Role.POWER_METER: Name(vi="Công tơ điện", en="Power meter"),
     Role.ROBOT_KIT: Name(vi="Bộ robot", en="Robot kit"),
     Role.EXPERIMENT: Name(vi="Thí nghiệm", en="Experiment"),

@@ -3,14 +3,17 @@
 from collections.abc import Sequence
 from typing import Annotated, Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from classroom_profiles.capability import Command
+from classroom_profiles.interlock import Interlock
 from classroom_profiles.model import Model, Name, Slug
 from classroom_profiles.problem import Loc, did_you_mean, field_name
 from classroom_profiles.profile import Setting
 from classroom_profiles.role import ROLE_NAMES, Role
 from classroom_profiles.topics import EVERYBODY
+
+SetName = Annotated[str, StringConstraints(pattern=r"^[^\x00]{1,120}\.yaml$|^[a-z][a-z0-9-]{0,31}$")]
 
 
 class Device(Model):
@@ -88,6 +91,12 @@ class Room(Model):
     simulated: bool = Field(False, description="true if this is no real room: all that is said of it is marked")
     devices: Annotated[tuple[Device, ...], Field(min_length=1, max_length=256, description="everything in the room")]
     triggers: tuple[Trigger, ...] = Field((), description="what buttons and sensors do by themselves")
+    interlocks: tuple[Interlock, ...] = Field(
+        (), max_length=64, description="what is done at once when it is dangerous"
+    )
+    interlock_sets: tuple[SetName, ...] = Field(
+        (), max_length=16, description="rules of built-in sets (`lophoc interlock list`) or of files beside this one"
+    )
 
     @model_validator(mode="after")
     def _names_agree(self) -> Self:

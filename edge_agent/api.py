@@ -17,11 +17,15 @@ from pydantic import Field
 from starlette.exceptions import HTTPException
 
 from classroom_profiles.capability import Command, WrongValue
+from classroom_profiles.interlock import Panel
+from classroom_profiles.interlock_rule import Rule
+from classroom_profiles.interlock_state import CauseStands, NotTripped
 from classroom_profiles.model import Model
 from classroom_profiles.profile import Profile
 from edge_agent.access import Access, TooManyTries, WrongPin
 from edge_agent.catalogue import Catalogue
 from edge_agent.events import Events, TooManyStreams
+from edge_agent.interlocks import Interlocks
 from edge_agent.lab import Lab
 from edge_agent.lessons import Busy, Lessons, NoLesson, UnknownProfile
 from edge_agent.live_room import LiveRoom
@@ -32,6 +36,7 @@ from edge_agent.views import (
     DeviceView,
     Error,
     Health,
+    InterlockView,
     LessonView,
     ProfileView,
     RoomView,
@@ -67,6 +72,7 @@ class Parts:
 
     room: LiveRoom
     lessons: Lessons
+    interlocks: Interlocks
     profiles: Mapping[str, Profile]
     """By id, in the order to show them."""
     views: Views
@@ -120,6 +126,10 @@ class Start(Model):
     profile: str = Field(max_length=48, description="a profile's id, of GET /api/profiles")
     dry_run: bool = Field(False, description="only say how it would run, and what the devices say to it")
     without: tuple[str, ...] = Field((), max_length=256, description="ids of devices to leave out")
+
+
+class Reset(Model):
+    reason: str = Field(min_length=3, max_length=200, description="why it may be reset; kept in the gateway's log")
 
 
 class Tell(Model):
@@ -177,7 +187,7 @@ async def profiles(parts: _Parts) -> list[ProfileView]:
 
 _STREAM = {
     "description": "`event: room` with the whole room first, and `leases`; then `device`, `lesson` (or null), "
-    "`uplink`, `bench` and `leases` as they change, each with its JSON in one line of `data:`; "
+    "`interlock`, `uplink`, `bench` and `leases` as they change, each with its JSON in one line of `data:`; "
     "and `heartbeat` every 5 s.",
     "content": {"text/event-stream": {"schema": {"type": "string"}}},
 }
@@ -248,6 +258,37 @@ async def command(device: str, asked: Tell, request: Request, parts: _Parts) -> 
     return parts.views.device(device)
 
 
+@_router.get("/api/interlocks", **_for(Rank.VIEWER))
+async def interlocks(parts: _Parts) -> tuple[InterlockView, ...]:
+    """Every interlock of the room, and how it is."""
+    return parts.views.interlocks()
+
+
+@_router.post("/api/interlocks/{interlock}/trip", **_for(Rank.VIEWER, 404, 422))
+async def trip(interlock: str, request: Request, parts: _Parts) -> InterlockView:
+    """The panel's emergency stop: whoever may look at the room may press it. Answered once it is latched."""
+    rule = _rule(parts, interlock)
+    if rule.panel is not Panel.BUTTON:
+        raise ApiError(404, "unknown-interlock", "this interlock has no button")
+    await parts.interlocks.trip(rule.id, _rank(parts, request))
+    return parts.views.interlock(rule.id)
+
+
+@_router.post("/api/interlocks/{interlock}/reset", **_for(Rank.TEACHER, 404, 409, 422))
+async def reset(interlock: str, asked: Reset, request: Request, parts: _Parts) -> InterlockView:
+    """Let a rule go, once nothing that trips it holds any more. Its `reset_by` may ask for the technician."""
+    rule, rank = _rule(parts, interlock), _rank(parts, request)
+    if not rank.may(Rank(rule.reset_by)):
+        raise ApiError(403, "not-allowed", f"the {rule.reset_by}'s PIN is needed")
+    try:
+        await parts.interlocks.reset(rule.id, rank, asked.reason)
+    except NotTripped:
+        raise ApiError(409, "not-tripped", "there is nothing to reset") from None
+    except CauseStands as why:
+        raise ApiError(409, "cause-stands", str(why)) from None
+    return parts.views.interlock(rule.id)
+
+
 @_router.get("/openapi.json", include_in_schema=False, **_for(Rank.OPEN))
 async def openapi(request: Request) -> JSONResponse:
     """This API, described."""
@@ -279,6 +320,17 @@ async def _file(request: Request, parts: Parts, name: str) -> Response:
 def _session_state(parts: Parts, token: str | None) -> SessionState:
     standing = parts.access.standing(token)
     return SessionState(role=standing.rank, expires_s=standing.expires_s, pins_set=parts.access.pins_set)
+
+
+def _rule(parts: Parts, rule_id: str) -> Rule:
+    found = next((rule for rule in parts.interlocks.rules if rule.id == rule_id), None)
+    if found is None:
+        raise ApiError(404, "unknown-interlock", "the room has no such interlock")
+    return found
+
+
+def _rank(parts: Parts, request: Request) -> Rank:
+    return parts.access.standing(request.cookies.get(COOKIE)).rank
 
 
 def _known(parts: Parts, device: str) -> None:

@@ -1,4 +1,4 @@
-"""The agent, put together: journal, uplink, devices, lessons, triggers and so on, each a task of one group."""
+"""The agent, put together: journal, uplink, interlocks, devices, lessons and HTTP, each a task of one group."""
 
 import asyncio
 import fcntl
@@ -12,6 +12,7 @@ from pathlib import Path
 
 import uvicorn
 
+from classroom_profiles.interlock_check import rules_of
 from classroom_profiles.profile import Profile
 from classroom_profiles.room import Room
 from classroom_profiles.topics import Address
@@ -25,9 +26,11 @@ from edge_agent.connection import Connection
 from edge_agent.events import Events
 from edge_agent.gateway_points import report
 from edge_agent.guard import Guard
+from edge_agent.interlocks import Interlocks
 from edge_agent.journal import Journal
 from edge_agent.known_places import KnownPlaces
 from edge_agent.lab import opened
+from edge_agent.latches import LatchStore
 from edge_agent.lesson_store import LessonStore
 from edge_agent.lessons import Lessons
 from edge_agent.live_room import LiveRoom, now_us
@@ -36,7 +39,7 @@ from edge_agent.simulated import marking
 from edge_agent.triggers import Triggers
 from edge_agent.uplink import Uplink
 from edge_agent.views import Views
-from firmware_bridge.driver import Wires
+from firmware_bridge.driver import Wires, offer_of
 from firmware_bridge.transports.mqtt import MqttLink
 
 _SETTLED_S = 30.0
@@ -74,11 +77,14 @@ async def run_agent(
     async with (
         Journal.open(settings.data / "journal.sqlite", boot_id()) as journal,
         LessonStore(settings.data / "lesson.sqlite") as store,
+        LatchStore(settings.data / "latches.sqlite") as latches,
         link,
         AsyncExitStack() as stack,
     ):
         record = marking(room, journal.write)
-        live = LiveRoom(room, Wires(mqtt=link), changes, record)
+        rules = rules_of(room, offer_of)
+        interlocks = Interlocks(room.room, room.devices, rules, latches, changes, record, await latches.load())
+        live = LiveRoom(room, Wires(mqtt=link), changes, record, guard=interlocks)
         lab = await stack.enter_async_context(opened(settings.data, live, record))
         catalogue = Catalogue(
             settings.data, room.school, settings.profiles,
@@ -87,16 +93,18 @@ async def run_agent(
         )  # fmt: skip
         catalogue.load()
         lessons = Lessons(live, catalogue.profiles, store, changes, record, may_tell=lab.leases.check)
+        interlocks.when_tripped(lessons.interlocked)
         address = Address(room.school, room.gateway_id)
         uplink = Uplink(settings.uplink, address, journal, changes.uplink, published=catalogue.take)
         access = Access(pins, room.open_view, known=KnownPlaces(settings.data / known_places.FILE))
         if not access.pins_set:
             say_no_pins(settings.data)
-        views = Views(live, lessons, journal, uplink, lab.views, catalogue)
+        views = Views(live, lessons, interlocks, journal, uplink, lab.views, catalogue)
         settled = asyncio.Event()
         parts = Parts(
             room=live,
             lessons=lessons,
+            interlocks=interlocks,
             profiles=catalogue.profiles,
             catalogue=catalogue,
             views=views,
@@ -114,6 +122,7 @@ async def run_agent(
 
         async with asyncio.TaskGroup() as tasks:
             running = [
+                tasks.create_task(interlocks.run(live), name="interlocks"),
                 tasks.create_task(lab.run(), name="lab"),
                 tasks.create_task(live.run(), name="devices"),
                 tasks.create_task(lessons.run(), name="lessons"),
@@ -198,7 +207,9 @@ def bind(host: str, port: int) -> socket.socket:
     made = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     try:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _BLOCKED_MS)  # those accepted inherit it
+        # those accepted inherit both; asyncio would leave this socket without the first, and each answer 40 ms late
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _BLOCKED_MS)
         made.bind((host, port))
         made.listen()
     except OSError as why:

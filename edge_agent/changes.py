@@ -13,6 +13,7 @@ class Topic(StrEnum):
     BENCH = "bench"
     LEASE = "lease"
     CATALOGUE = "catalogue"
+    INTERLOCK = "interlock"
 
 
 class Watcher:
@@ -23,7 +24,7 @@ class Watcher:
         self._more = asyncio.Event()
 
     async def next(self) -> set[tuple[Topic, str]]:
-        """At least one topic, with the device's id or an empty text. Waits for it without end."""
+        """At least one topic, with the id of the device or interlock, or an empty text. Waits for it without end."""
         await self._more.wait()
         self._more.clear()
         changed, self._changed = self._changed, set()
@@ -46,6 +47,9 @@ class Changes:
 
     def lesson(self) -> None:
         self._tell(Topic.LESSON, "")
+
+    def interlock(self, rule_id: str) -> None:
+        self._tell(Topic.INTERLOCK, rule_id)
 
     def uplink(self) -> None:
         self._tell(Topic.UPLINK, "")

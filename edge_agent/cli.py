@@ -16,6 +16,7 @@ from classroom_profiles.room import Room
 from edge_agent.pins import FILE, RULE, WrongPins, check, set_pin
 from edge_agent.rank import HOLDERS, Rank
 
+_NICE = -10
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
@@ -81,6 +82,7 @@ def agent(
     except (WrongBroker, WrongPins) as wrong:
         raise click.UsageError(str(wrong)) from wrong
     log = _log_to_stderr()
+    _go_first(log)
     settings = Settings(room, known, data, broker, uplink or broker, names)
 
     async def run() -> None:
@@ -109,6 +111,16 @@ def agent(
         log.critical("a mistake in the agent has ended it", exc_info=True)
         raise SystemExit(1) from mistake
     log.info("stopped")
+
+
+def _go_first(log: logging.Logger) -> None:
+    """Before whatever else computes on this machine, such as vision: an interlock must not wait for its turn."""
+    if os.getpriority(os.PRIO_PROCESS, 0) != 0:
+        return  # somebody has decided already
+    try:
+        os.setpriority(os.PRIO_PROCESS, 0, _NICE)
+    except OSError:
+        log.info("runs with ordinary priority; with systemd, Nice=%d in the unit puts it before vision", _NICE)
 
 
 def _log_to_stderr() -> logging.Logger:

@@ -81,6 +81,8 @@ class Events:
                     yield _event("device", self._views.device(name))
                 case Topic.LESSON:
                     yield _event("lesson", self._views.lesson())
+                case Topic.INTERLOCK:
+                    yield _event("interlock", self._views.interlock(name))
                 case Topic.UPLINK:
                     yield _event("uplink", self._views.uplink())
                 case Topic.BENCH:

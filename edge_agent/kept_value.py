@@ -38,6 +38,8 @@ class KeptValue(Generic[ValueT]):
         self._written: ValueT | None = None
         self._writing: Future[None] | None = None
         self._complained = False
+        self.lost = False
+        """True once `load` found something that it could not read: what had been kept is not known."""
         self._log = logging.getLogger(f"lophoc.{self.table}")
 
     async def load(self) -> ValueT | None:
@@ -84,8 +86,10 @@ class KeptValue(Generic[ValueT]):
             row = self._open().execute(f"SELECT content FROM {self.table}").fetchone()  # noqa: S608 - our own word
             return None if row is None else self.decode(row[0])
         except (sqlite3.OperationalError, OSError) as why:  # no disk, no right: nothing is wrong with the file
+            self.lost = True
             self._complain(str(why))
         except (sqlite3.DatabaseError, ValueError) as why:
+            self.lost = True
             self._log.error("%s cannot be read and is put aside: %s", self._path, why)
             self._put_aside()
         return None

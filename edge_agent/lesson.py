@@ -1,6 +1,6 @@
 """A lesson at one moment, as the panel shows it and the store keeps it: frozen values, and what follows from them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -49,8 +49,8 @@ class StepState(StrEnum):
 class StepError:
     code: str
     """Of a DeviceError, or `fault`: the device reports that it is broken, or `after`: a step that this one comes after
-    failed, or `not-known`: nothing to put back to, or `unknown-profile`, `unknown-device`: it was there before the
-    agent was restarted, or `internal`."""
+    failed, or `not-known`: nothing to put back to, or `interlocked`, or `unknown-profile`, `unknown-device`: there
+    before the agent was restarted, or `internal`."""
     detail: str = ""
 
 
@@ -211,6 +211,17 @@ def _step(step: PlanStep) -> LessonStep:
 
 def _blocked(gap: Gap) -> Blocked:
     return Blocked(gap.role, gap.device, gap.command, str(gap.why))
+
+
+def taken_away(lesson: Lesson, taken: Callable[[LessonStep], StepError | None]) -> Lesson:
+    """The lesson after something else has undone what some of its steps had done; `taken` says which, and why."""
+    steps = tuple(
+        replace(step, state=StepState.FAILED, error=error, perhaps_moved=True)
+        if step.state in (StepState.DONE, StepState.ALREADY) and (error := taken(step)) is not None
+        else step
+        for step in lesson.steps
+    )
+    return replace(lesson, steps=steps)
 
 
 def dependents(lesson: Lesson) -> Mapping[str, tuple[str, ...]]:

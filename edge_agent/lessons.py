@@ -7,6 +7,8 @@ from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from classroom_profiles.interlock_rule import Rule, opposes
+from classroom_profiles.interlock_state import State
 from classroom_profiles.plan import plan
 from classroom_profiles.profile import Preempts, Profile
 from classroom_profiles.reading import Change, Health
@@ -14,7 +16,18 @@ from classroom_profiles.room import Device
 from classroom_profiles.state import NOT_OPENED
 from classroom_profiles.telemetry import Point
 from edge_agent.changes import Changes
-from edge_agent.lesson import Lesson, LessonState, StepError, StepState, begun, doubting, planned
+from edge_agent.interlocks import Interlocked
+from edge_agent.lesson import (
+    Lesson,
+    LessonState,
+    LessonStep,
+    StepError,
+    StepState,
+    begun,
+    doubting,
+    planned,
+    taken_away,
+)
 from edge_agent.lesson_store import LessonStore
 from edge_agent.live_room import LiveRoom, now_us
 from edge_agent.preflight import CHECK_S, MayTell, anybody_may, preflight
@@ -70,6 +83,8 @@ class Lessons:
         self._switching = asyncio.Lock()
         self._work: asyncio.Task[None] | None = None
         """What is being done. One that was stopped and has not let go yet is none, and has nothing to say any more."""
+        self._going: Preparation | None = None
+        """What is being prepared, or was last."""
         self._began: tuple[str, float] = ("", 0.0)
         """The lesson that was begun last, and when (the loop's time)."""
         self._told_lost: dict[str, Health] | None = None
@@ -123,6 +138,19 @@ class Lessons:
     async def end(self) -> Lesson:
         """Stop what is being prepared, and put back what it or a finished lesson changed. Raises NoLesson."""
         return await self._switch(self._end())
+
+    def interlocked(self, rule: Rule) -> None:
+        """An interlock has tripped: what it took away of the lesson has failed. Called as it happens."""
+
+        def taken(step: LessonStep) -> StepError | None:
+            against = any(o.device == step.device and opposes(o.command, step.command) for o in rule.orders)
+            return StepError(Interlocked.code, str(Interlocked(rule, State.TRIPPED))) if against else None
+
+        lesson = self.current
+        if lesson is not None and lesson.state is LessonState.READY:
+            self._show(taken_away(lesson, taken))
+        elif lesson is not None and lesson.state is LessonState.RUNNING and self._going is not None:
+            self._going.take_away(taken)
 
     # --- from one lesson to the next ---
 
@@ -187,7 +215,7 @@ class Lessons:
         """Whatever is being done ends where it is. Nobody waits until it has: each device keeps the order itself."""
         if self._work is not None:
             self._work.cancel()
-        self._work = None
+        self._work = self._going = None
 
     def _is_stopped(self) -> bool:
         """Asked by what is being done, in its own task."""
@@ -223,8 +251,9 @@ class Lessons:
 
     async def _take(self, lesson: Lesson) -> None:
         self._show(lesson)
+        self._going = self._preparation(lesson)
         try:
-            await self._preparation(lesson).prepare()
+            await self._going.prepare()
         except RequiredFailed:
             if self._is_stopped():
                 return

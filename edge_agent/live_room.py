@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 from classroom_profiles.capability import Command, Value
 from classroom_profiles.experiment import RunState, Sample
@@ -19,6 +19,7 @@ from edge_agent.supervisor import Pace, Supervisor
 from edge_agent.telemetry_points import health_points, reading_point, sample_series
 from firmware_bridge import driver
 from firmware_bridge.driver import DriverKind, Mark, Wires
+from firmware_bridge.errors import DeviceError
 
 _PACE = Pace()
 _SAMPLES_TOLD_US = 1_000_000
@@ -30,6 +31,19 @@ _FIRST_VALUES_S = 2.0
 _log = logging.getLogger("lophoc.device")
 
 Listen = Callable[[Device, Change], None]
+
+
+class Guard(Protocol):
+    """Who hears everything first, and may refuse a command."""
+
+    def hear(self, device: Device, change: Change) -> None:
+        """Must return at once."""
+
+    def hear_garbled(self, device: Device, metric: str) -> None:
+        """It has said what is no value, such as not-a-number. Must return at once."""
+
+    def check(self, device_id: str, command: Command) -> None:
+        """Raises DeviceError if it may not be done now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +94,16 @@ class LiveRoom:
         *,
         kind_of: Callable[[str], DriverKind[Any]] = driver.find,
         pace: Pace = _PACE,
+        guard: Guard | None = None,
     ) -> None:
-        """Raises KeyError for a driver that is not installed, pydantic.ValidationError for wrong options."""
+        """`guard`: the room's interlocks. Raises KeyError for a driver that is not installed, pydantic.ValidationError
+        for wrong options."""
         self.room = room
         self.changes = changes
         self._record = record
         self.marks: dict[str, Mark] = {device.id: Mark() for device in room.devices}
         """How far each device that numbers its samples has been heard; what `run` opens goes on from there."""
+        self._guard = guard
         self._listening: list[Listen] = []
         self._live: dict[str, _Live] = {}
         began_us = now_us()
@@ -94,7 +111,9 @@ class LiveRoom:
             kind = kind_of(device.driver)
             options = kind.options.model_validate(device.options)
             own = replace(wires, mark=self.marks[device.id])
-            supervisor = Supervisor(device.id, _maker(kind, options, own), self._hearing(device.id), pace)
+            supervisor = Supervisor(
+                device.id, _maker(kind, options, own), self._hearing(device.id), pace, self._hearing_garbled(device)
+            )
             self._live[device.id] = _Live(device, supervisor, began_us)
 
     async def run(self) -> None:
@@ -131,11 +150,21 @@ class LiveRoom:
 
     async def check(self, device_id: str, command: Command) -> None:
         """Could it be done now? Touches nothing; the caller bounds it. Raises KeyError, DeviceError."""
+        self._refuse(device_id, command)
         await self._live[device_id].supervisor.check(command)
 
     async def command(self, device_id: str, command: Command, timeout_s: float) -> None:
         """Returns when the device confirmed it. Raises KeyError, DeviceError; Unreachable at once while not open."""
-        await self._live[device_id].supervisor.command(command, timeout_s)
+        self._refuse(device_id, command)
+        try:
+            await self._live[device_id].supervisor.command(command, timeout_s)
+        except DeviceError:
+            self._refuse(device_id, command)  # an interlock has taken the device meanwhile: that is why
+            raise
+
+    async def cut_off(self, device_id: str, command: Command, timeout_s: float) -> None:
+        """For interlocks: as `command`, before all others and instead of them. Raises KeyError, DeviceError."""
+        await self._live[device_id].supervisor.cut_off(command, timeout_s)
 
     @contextmanager
     def listen(self, listener: Listen) -> Iterator[None]:
@@ -171,7 +200,22 @@ class LiveRoom:
     def _hearing(self, device_id: str) -> Callable[[Change], None]:
         return lambda change: self._hear(self._live[device_id], change)
 
+    def _hearing_garbled(self, device: Device) -> Callable[[str], None]:
+        return lambda metric: self._ask_guard(lambda guard: guard.hear_garbled(device, metric), device)
+
+    def _ask_guard(self, tell: Callable[[Guard], None], device: Device) -> None:
+        if self._guard is not None:
+            try:
+                tell(self._guard)
+            except Exception:  # noqa: BLE001 - logged, with its trace; the room must still be seen
+                _log.exception("%s: a mistake of the interlocks", device.id)
+
+    def _refuse(self, device_id: str, command: Command) -> None:
+        if self._guard is not None:
+            self._guard.check(device_id, command)
+
     def _hear(self, live: _Live, change: Change) -> None:
+        self._ask_guard(lambda guard: guard.hear(live.device, change), live.device)
         if isinstance(change, Health):
             if change != live.health:
                 live.health, live.since_us = change, now_us()

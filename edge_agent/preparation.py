@@ -24,6 +24,7 @@ from edge_agent.lesson import (
     leaves_doubt,
     let_down,
     superseded,
+    taken_away,
 )
 from edge_agent.live_room import LiveRoom
 from edge_agent.preflight import MayTell, anybody_may
@@ -77,6 +78,8 @@ class Preparation:
         if why is not None:
             raise why
         await self._look_again()
+        for step in self.lesson.steps:  # an interlock may have taken away what was done already
+            self._judge(step)
 
     async def undo(self) -> None:
         """Put back what may have moved, last things first. What cannot be put back says so in its step."""
@@ -86,6 +89,11 @@ class Preparation:
             for step in reversed(self.lesson.steps):
                 before = [going[name] for name in order[step.id]]
                 going[step.id] = tasks.create_task(self._put_back(step.id, before), name=f"undo: {step.id}")
+
+    def take_away(self, taken: Callable[[LessonStep], StepError | None]) -> None:
+        """An interlock has undone some of what was done: it has failed, and says why."""
+        self.lesson = taken_away(self.lesson, taken)
+        self._show(self.lesson)
 
     # --- one step ---
 

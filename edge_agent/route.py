@@ -22,6 +22,7 @@ _MOST_KEYS = 16
 _STATUS_OF_DEVICE = {
     "not-now": HTTPStatus.CONFLICT,
     "leased": HTTPStatus.CONFLICT,
+    "interlocked": HTTPStatus.CONFLICT,
     "refused": HTTPStatus.UNPROCESSABLE_ENTITY,
     "unreachable": HTTPStatus.GATEWAY_TIMEOUT,
     "timeout": HTTPStatus.GATEWAY_TIMEOUT,

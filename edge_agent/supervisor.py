@@ -2,14 +2,14 @@
 
 make ─► open ─► changes ... ─► lost ─► close ─► wait (longer each time, jitter) ─► make
                    │
-                   └ commands, one at a time, in the order in which they came
+                   └ commands, one at a time, in the order in which they came; an interlock's before all of them
 """
 
 import asyncio
 import logging
 import math
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass
 
 from classroom_profiles.capability import Command
@@ -47,7 +47,9 @@ class Supervisor:
         make: Callable[[], Driver],
         heard: Callable[[Change], None],
         pace: Pace = Pace(),
+        heard_garbled: Callable[[str], None] = lambda _: None,
     ) -> None:
+        """`heard_garbled` is told of a metric that reads no number, which is else left out."""
         self.device_id = device_id
         self.controls: tuple[Control, ...] | None = None
         """What the device said last that it can be told; None before it was first open."""
@@ -55,11 +57,16 @@ class Supervisor:
         """When the line was opened (the loop's time); None while it is not."""
         self._make = make
         self._heard = heard
+        self._heard_garbled = heard_garbled
         self._pace = pace
         self._driver: Driver | None = None
         self._turn = asyncio.Lock()
         """Of the line that is open now: what hangs on one that was lost is in nobody's way on the next."""
         self._telling: set[asyncio.Timeout] = set()
+        self._cutting: set[asyncio.Timeout] = set()
+        """Of those, what comes before all others."""
+        self._displaced: set[asyncio.Timeout] = set()
+        """Of those, what had to give way to it."""
         self._health = NOT_OPENED
         self._lost = False
         self._complained: set[str] = set()
@@ -92,13 +99,27 @@ class Supervisor:
 
         At once Unreachable while it is not open, and as soon as the line is lost.
         """
+        await self._tell(command, timeout_s, self._turn)
+
+    async def cut_off(self, command: Command, timeout_s: float) -> None:
+        """As `command`, but before all others: whatever else it is being told now ends with NotNow."""
+        for limit in self._telling - self._cutting:
+            if not limit.expired():
+                self._displaced.add(limit)
+                limit.reschedule(0.0)
+        await self._tell(command, timeout_s, None)
+
+    async def _tell(self, command: Command, timeout_s: float, turn: asyncio.Lock | None) -> None:
+        """In its turn, or at once: the driver itself has one conversation at a time."""
         driver = self._open_driver()
         began = False
         with self._mistakes("command"):
             try:
                 async with asyncio.timeout(timeout_s) as limit:
                     self._telling.add(limit)
-                    async with self._turn:
+                    if turn is None:
+                        self._cutting.add(limit)
+                    async with turn or nullcontext():
                         if self._driver is driver:
                             began = True
                             await driver.command(command)
@@ -110,11 +131,14 @@ class Supervisor:
                 if self._driver is not driver:
                     lost = "while it was told" if began else "before it could be told"
                     raise Unreachable(f"the line was lost {lost}") from None
+                if limit in self._displaced:
+                    raise NotNow("an interlock took the device") from None
                 if not began:
                     raise NotNow(f"it was busy with another command for {timeout_s:g} s") from None
                 raise Timeout(f"it did not confirm {command} in {timeout_s:g} s") from None
             finally:
-                self._telling.discard(limit)
+                for those in (self._telling, self._cutting, self._displaced):
+                    those.discard(limit)
 
     def _open_driver(self) -> Driver:
         if self._driver is None:
@@ -131,8 +155,8 @@ class Supervisor:
                 self.opened_at = asyncio.get_running_loop().time()
                 try:
                     async for change in driver.changes():
-                        if self._can_be_taken(change):
-                            self._hear(change)
+                        for one in self._taken(change):
+                            self._hear(one)
                 finally:
                     self._let_go()
             raise BadReply("it said no more")
@@ -191,17 +215,23 @@ class Supervisor:
             _log.info("%s: back, %s", self.device_id, health.state)
         self._lost = lost
 
+    def _taken(self, change: Change) -> Iterable[Change]:
+        """What of it can be taken: of a sample that is broken, the readings that are not."""
+        if isinstance(change, Sample):
+            good = [reading for reading in change.readings if self._can_be_taken(reading)]
+            return [change] if len(good) == len(change.readings) else good
+        return [change] if self._can_be_taken(change) else []
+
     def _can_be_taken(self, change: object) -> bool:
         """False for what no driver may say: one broken sensor must not spoil the view of the room."""
         if isinstance(change, Health | RunState):
             return True
-        if isinstance(change, Sample):
-            return all(type(one.value) is float and math.isfinite(one.value) for one in change.readings)
         if not isinstance(change, Reading):
             raise TypeError(f"a {type(change).__name__} is no change")
         value: object = change.value
         if isinstance(value, float) and not math.isfinite(value):
             self._complain(f"{change.metric} reads {value}, which is no number; left out")
+            self._heard_garbled(change.metric)
             return False
         if not isinstance(value, bool | int | float | str):
             raise TypeError(f"{change.metric} reads a {type(value).__name__}")

@@ -8,6 +8,8 @@ from edge_agent.lesson import Lesson, StepState
 
 LESSON = "lesson"
 """Device and role of the points that tell of a room's lesson."""
+INTERLOCK = "interlock"
+"""Role of the points that tell of a rule, whose id is their device."""
 
 
 def reading_point(room: str, device: Device, reading: Reading, is_state: bool) -> Point:
@@ -50,6 +52,11 @@ def lost_devices_point(room: str, count: int, time_us: int) -> Point:
 def event_point(room: str, device: str, role: str, metric: str, value: str, time_us: int) -> Point:
     """Something that happened once and that somebody may want to count."""
     return Point(Series(Measurement.EVENT, room, device, role, metric), time_us, _plain(value))
+
+
+def interlock_point(room: str, rule: str, metric: str, value: Value, time_us: int) -> Point:
+    """Something that an interlock has done."""
+    return Point(Series(Measurement.EVENT, room, rule, INTERLOCK, metric), time_us, _plain(value))
 
 
 def _plain(value: Value) -> Value:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict, Field
 
 from classroom_profiles.capability import WORDS, Capability, Value
+from classroom_profiles.interlock import Panel, Staff
+from classroom_profiles.interlock_state import Seen, State
 from classroom_profiles.model import Name, Sentence
 from classroom_profiles.profile import Icon, Need, Preempts, Profile
 from classroom_profiles.reading import Health as DeviceHealth
@@ -14,6 +16,7 @@ from classroom_profiles.reading import HealthState, Reading
 from classroom_profiles.role import Role
 from classroom_profiles.state import Control
 from edge_agent.catalogue import Catalogue
+from edge_agent.interlocks import Interlocks, OrderNow
 from edge_agent.journal import Journal
 from edge_agent.lesson import Lesson, LessonState, LessonStep, StepState
 from edge_agent.lessons import Lessons
@@ -152,6 +155,34 @@ class LessonView(View):
     )
 
 
+class SeenView(View):
+    text: str = Field(description="English, for technicians")
+    device: str = Field(description="the device that was read; empty for the panel's button")
+    metric: str
+    test: str = Field(description="above, below, equals, silent, unreachable, panel or lost")
+
+
+class OrderView(View):
+    device: str
+    target: str
+    value: Value
+    confirmed: bool = Field(description="the device has confirmed that it is so")
+    error: str = Field(description="the code of the last failure, until it is done; it is told again and again")
+
+
+class InterlockView(View):
+    id: str
+    name: Name
+    advice: Sentence = Field(description="what people in the room shall do")
+    state: State
+    since: float = Field(description="seconds since 1970-01-01 UTC")
+    cause: SeenView | None = Field(description="what tripped it, or is about to")
+    stands: tuple[SeenView, ...] = Field(description="what is in the way of a reset; empty if it can be reset")
+    orders: tuple[OrderView, ...] = Field(description="what it commands while it is tripped or latched")
+    button: bool = Field(description="the panel has an emergency stop button for it")
+    reset_by: Staff
+
+
 class UplinkView(View):
     connected: bool
     backlog: int = Field(description="points that wait for the centre")
@@ -172,6 +203,7 @@ class RoomView(View):
     simulated: bool = Field(description="the room, or one of its devices, is simulated")
     devices: tuple[DeviceView, ...]
     lesson: LessonView | None
+    interlocks: tuple[InterlockView, ...]
     uplink: UplinkView
 
 
@@ -179,12 +211,19 @@ class Views:
     """The room of this moment, in parts and as a whole."""
 
     def __init__(
-        self, room: LiveRoom, lessons: Lessons, journal: Journal, uplink: Uplink, lab: "LabViews | None" = None,
+        self,
+        room: LiveRoom,
+        lessons: Lessons,
+        interlocks: Interlocks,
+        journal: Journal,
+        uplink: Uplink,
+        lab: "LabViews | None" = None,
         catalogue: Catalogue | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.lab = lab
         self._catalogue = catalogue
-        self._room, self._lessons, self._journal, self._uplink = room, lessons, journal, uplink
+        self._room, self._lessons, self._interlocks = room, lessons, interlocks
+        self._journal, self._uplink = journal, uplink
 
     def room(self) -> RoomView:
         room = self._room.room
@@ -197,6 +236,7 @@ class Views:
             simulated=room.simulated or any(device.simulated for device in devices),
             devices=devices,
             lesson=self.lesson(),
+            interlocks=self.interlocks(),
             uplink=self.uplink(),
         )
 
@@ -225,6 +265,25 @@ class Views:
             return None
         standing = self._catalogue.standing
         return CatalogueView(serial=standing.serial, staged=standing.staged, problem=standing.problem)
+
+    def interlocks(self) -> tuple[InterlockView, ...]:
+        return tuple(self.interlock(rule.id) for rule in self._interlocks.rules)
+
+    def interlock(self, rule_id: str) -> InterlockView:
+        """Raises KeyError."""
+        now = self._interlocks.now(rule_id)
+        return InterlockView(
+            id=now.rule.id,
+            name=now.rule.name,
+            advice=now.rule.advice,
+            state=now.state,
+            since=_s(now.since_us),
+            cause=None if now.cause is None else _seen(now.cause),
+            stands=tuple(_seen(one) for one in now.stands),
+            orders=tuple(_order(one) for one in now.orders),
+            button=now.rule.panel is Panel.BUTTON,
+            reset_by=now.rule.reset_by,
+        )
 
     def uplink(self) -> UplinkView:
         return UplinkView(
@@ -289,6 +348,21 @@ def _step(step: LessonStep) -> StepView:
         state=step.state,
         attempt=step.attempt,
         error=None if step.error is None else StepErrorView(error=step.error.code, detail=step.error.detail),
+    )
+
+
+def _seen(seen: Seen) -> SeenView:
+    return SeenView(text=seen.text, device=seen.device, metric=seen.metric, test=seen.test)
+
+
+def _order(now: OrderNow) -> OrderView:
+    command = now.order.command
+    return OrderView(
+        device=now.order.device,
+        target=str(command.target),
+        value=command.value,
+        confirmed=now.confirmed,
+        error=now.error,
     )
 
 

@@ -24,6 +24,9 @@ export const startLesson = (profile, without) => ask("POST", "api/lesson", { pro
 export const previewLesson = (profile, without) =>
   ask("POST", "api/lesson", { profile, without, dry_run: true }, PREFLIGHT_MS);
 export const endLesson = () => ask("DELETE", "api/lesson");
+export const tripInterlock = (id) => ask("POST", "api/interlocks/" + encodeURIComponent(id) + "/trip");
+export const resetInterlock = (id, reason) =>
+  ask("POST", "api/interlocks/" + encodeURIComponent(id) + "/reset", { reason });
 export const command = (device, target, value) =>
   ask("POST", "api/devices/" + encodeURIComponent(device) + "/commands", { target, value }, DEVICE_MS);
 

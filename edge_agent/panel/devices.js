@@ -7,6 +7,7 @@ import {
   clock, controlName, deviceName, healthTrouble, healthWords, readingWords, stateWords, t, troubleWords,
 } from "./words.js";
 
+const SAFETY = ["gas-sensor", "smoke-sensor", "door-sensor", "emergency-stop"];
 const GROUPS = [
   ["picture", ["projector", "display", "screen"]],
   ["light", ["lights", "board-light", "blinds"]],
@@ -14,9 +15,9 @@ const GROUPS = [
   ["power", ["ventilation", "air-conditioner", "sockets", "power-meter"]],
   ["stem", ["robot-kit", "experiment", "bench-power", "printer-3d"]],
   ["safety", ["gas-valve", "door-lock", "warning-light"]],
-  ["sensing", ["air-sensor", "light-sensor", "presence-sensor", "button"]],
+  ["sensing", ["air-sensor", "light-sensor", "presence-sensor", "button"].concat(SAFETY)],
 ];
-const FOR_TECHNICIANS = ["air-sensor", "light-sensor", "presence-sensor", "power-meter", "button"];
+const FOR_TECHNICIANS = ["air-sensor", "light-sensor", "presence-sensor", "power-meter", "button"].concat(SAFETY);
 const MOVING = ["warming", "cooling"];
 const SWITCHES = ["power", "switch"]; // while these say off, the rest of a device does not matter
 

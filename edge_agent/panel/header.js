@@ -1,5 +1,6 @@
 // The top of the page: which room, who is logged in, language and colours, "all off", and the banner when away.
 
+import { stopsView } from "./alarms.js";
 import { pushButton } from "./buttons.js";
 import { icon, make, setAttribute, setText } from "./dom.js";
 import { theme } from "./settings.js";
@@ -19,6 +20,7 @@ export function headerView(acts) {
   const colours = pushButton({ class: "quiet", icon: "moon", onPress: acts.theme });
   const person = pushButton({ class: "quiet person", icon: "person", onPress: acts.person });
   const allOff = pushButton({ class: "all-off", icon: "off", text: t("ui.allOff"), onPress: acts.allOff });
+  const stops = stopsView(acts);
   const banner = bannerView(acts);
   const labWords = make("span", { class: "button-text" }, t("ui.lab"));
   const lab = make("a", { class: "button quiet lab-link", href: "lab" }, icon("lab"), labWords);
@@ -30,6 +32,7 @@ export function headerView(acts) {
       { class: "bar" },
       make("div", { class: "where" }, name, simulated),
       make("div", { class: "tools" }, lab, person.node, language.node, colours.node),
+      stops.node,
       allOff.node
     ),
     banner.node
@@ -49,6 +52,7 @@ export function headerView(acts) {
       setAttribute(person.node, "data-role", state.session.role);
       allOff.node.hidden = state.room === null || state.profileOff() === null;
       allOff.refuse(state.link === "live" ? null : t("ui.notWhileAway"));
+      stops.update(state);
       banner.update(state);
     },
   };

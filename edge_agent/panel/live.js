@@ -4,7 +4,7 @@
 
 const SILENCE_MS = 12000; // the agent sends a heartbeat every 5 s
 const WAITS_MS = [300, 1000, 2000, 4000, 5000];
-const EVENTS = ["room", "device", "lesson", "uplink", "heartbeat"];
+const EVENTS = ["room", "device", "lesson", "interlock", "uplink", "heartbeat"];
 
 /**
  * Call `onEvent(name, content)` for each event, `onLive()` and `onAway()` as the connection comes and goes. `options`:

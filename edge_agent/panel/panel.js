@@ -1,6 +1,7 @@
 // The wall panel: joins what the agent says to what is shown, and what is tapped to what the agent is asked.
 
 import * as agent from "./agent.js";
+import { alarmsView, openReset } from "./alarms.js";
 import { pushButton } from "./buttons.js";
 import { closeDialog, openDialog } from "./dialog.js";
 import { devicesView } from "./devices.js";
@@ -57,6 +58,8 @@ const acts = {
     focusOn(".tile-start");
   },
   command,
+  stopNow: (id) => attempt(async () => takeInterlock(await agent.tripInterlock(id)), tellError),
+  reset: resetInterlock,
   person: () => (state.mayControl() ? logOut() : askForPin("", () => undefined)),
   language() {
     setLanguage(language() === "vi" ? "en" : "vi");
@@ -85,6 +88,7 @@ function build() {
   closeDialog();
   document.title = t("ui.panel") + " · lophoc";
   const header = headerView(acts);
+  const alarms = alarmsView(acts);
   const tiles = tilesView(acts);
   const lesson = lessonView(acts);
   const readings = readingsView();
@@ -97,9 +101,9 @@ function build() {
   while (page.firstChild) {
     page.firstChild.remove();
   }
-  page.append(header.node, opening.node, main);
+  page.append(header.node, alarms.node, opening.node, main);
   const columns = { update: () => (main.hidden = state.room === null || state.locked) };
-  views = [header, opening, columns, tiles, lesson, readings, devices, uplink];
+  views = [header, alarms, opening, columns, tiles, lesson, readings, devices, uplink];
   drawNow();
   measureTop();
 }
@@ -395,6 +399,23 @@ function command(device, target, value) {
       state.pending.delete(key);
     }
   });
+}
+
+// interlocks
+
+function resetInterlock(id) {
+  const interlock = state.interlock(id);
+  const what = t("alarm.resetAsk", { name: named(interlock.name) });
+  const send = (reason) => asTeacher(what, async () => takeInterlock(await agent.resetInterlock(id, reason)));
+  if (state.mayControl()) {
+    openReset(interlock, send);
+  } else {
+    askForPin(what, () => openReset(interlock, send));
+  }
+}
+
+function takeInterlock(interlock) {
+  state.hear("interlock", interlock); // the stream says the rest
 }
 
 function tellError(error) {

@@ -4,7 +4,8 @@ import { metricOf } from "./controls.js";
 import { icon, keepChildren, make, setAttribute, setIcon, setText } from "./dom.js";
 import { clock, deviceName, number, readingWords, t } from "./words.js";
 
-const MEASURING = ["air-sensor", "light-sensor", "presence-sensor", "power-meter", "experiment"];
+const SAFETY = ["gas-sensor", "smoke-sensor", "door-sensor"];
+const MEASURING = ["air-sensor", "light-sensor", "presence-sensor", "power-meter", "experiment"].concat(SAFETY);
 const NOT_MEASURED = ["action", "linkquality", "battery", "battery_percent"];
 const JUST_NOW_S = 60;
 const MINUTES_UNTIL_S = 3600;

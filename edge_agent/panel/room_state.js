@@ -17,6 +17,7 @@ export class RoomState {
     this.room = null;
     this.devices = [];
     this.lesson = null;
+    this.interlocks = [];
     this.uplink = null;
     this.sending = false; // a lesson is being asked for or ended
     this.aheadMs = 0; // how far the agent's clock is ahead of this browser's
@@ -32,12 +33,15 @@ export class RoomState {
       this.room = content;
       this.devices = content.devices;
       this.lesson = content.lesson;
+      this.interlocks = content.interlocks || [];
       this.uplink = content.uplink;
       this.aheadMs = content.time * 1000 - Date.now();
     } else if (name === "device") {
       this.setDevice(content);
     } else if (name === "lesson") {
       this.lesson = content;
+    } else if (name === "interlock") {
+      this.interlocks = this.interlocks.map((one) => (one.id === content.id ? content : one));
     } else if (name === "uplink") {
       this.uplink = content;
     }
@@ -72,6 +76,10 @@ export class RoomState {
 
   device(id) {
     return this.devices.find((one) => one.id === id) || null;
+  }
+
+  interlock(id) {
+    return this.interlocks.find((one) => one.id === id) || null;
   }
 
   profile(id) {

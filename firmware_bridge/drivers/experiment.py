@@ -26,6 +26,7 @@ from pydantic import Field
 from classroom_profiles.capability import SEED, WORDS, Capability, Command, Target, Value
 from classroom_profiles.experiment import About, Parameter, RunState, Sample
 from classroom_profiles.model import Model
+from classroom_profiles.offer import Offer
 from classroom_profiles.reading import Change, Health, HealthState, Reading
 from classroom_profiles.state import Control
 from classroom_profiles.wiring import Address
@@ -281,8 +282,13 @@ def make(options: Options, wires: Wires) -> ExperimentBench:
     return ExperimentBench(options, wires.mark)
 
 
+def offer(_: Options) -> Offer:
+    """Which parameters and outputs it has, it says itself when it is opened."""
+    return Offer(capabilities=frozenset((Capability.EXPERIMENT,)))
+
+
 def address(options: Options) -> Address:
     return host_address(options.host, options.port)
 
 
-DRIVER = DriverKind(Options, make, {"host": "192.168.10.40", "port": 7100}, address=address)
+DRIVER = DriverKind(Options, make, {"host": "192.168.10.40", "port": 7100}, offer, address)

@@ -36,6 +36,7 @@ from pydantic import Field
 from classroom_profiles.capability import NO_PROGRAM, Capability, Command, Target, Value
 from classroom_profiles.metrics import unit
 from classroom_profiles.model import Model
+from classroom_profiles.offer import Offer
 from classroom_profiles.reading import Change, Health, HealthState, Reading
 from classroom_profiles.state import Control
 from firmware_bridge.driver import DriverKind, Wires, reading
@@ -359,4 +360,10 @@ def make(options: Options, _wires: Wires) -> GcodePrinter:
 
 
 _SAMPLE: dict[str, Any] = {"port": "usb:CZPX4720X004XC34242", "files": "/srv/lophoc/prints", "pause_lines": ["M125"]}
-DRIVER = DriverKind(Options, make, _SAMPLE, address=lambda options: port_address(options.port))
+
+
+def offer(_: Options) -> Offer:
+    return Offer(frozenset((PROGRAM, PAUSE)))
+
+
+DRIVER = DriverKind(Options, make, _SAMPLE, offer, lambda options: port_address(options.port))

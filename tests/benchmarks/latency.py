@@ -34,7 +34,7 @@ from lophoc.children import children
 _LAMPS = 8
 _SENSORS = 10
 _TURN_S = 2.0
-_ECHO = """
+ECHO = """
 import asyncio, socket, sys
 import aiomqtt
 async def main(port):
@@ -46,7 +46,7 @@ async def main(port):
             await client.publish("echo/out/" + message.topic.value.rpartition("/")[2], message.payload, qos=1)
 asyncio.run(main(int(sys.argv[1])))
 """
-_BACKGROUND = """
+BACKGROUND = """
 import json, sys, time
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
@@ -55,7 +55,7 @@ client = Client(CallbackAPIVersion.VERSION2)
 client.connect("127.0.0.1", port)
 client.loop_start()
 print("ready", flush=True)
-start, sent, until = time.monotonic(), 0, time.monotonic() + 120
+start, sent, until = time.monotonic(), 0, time.monotonic() + float(sys.argv[4])
 while time.monotonic() < until:
     while sent < (time.monotonic() - start) * rate:
         value = {"temperature": 20 + (sent % 97) / 10, "humidity": 50 + (sent % 31) / 10}
@@ -97,8 +97,8 @@ class Bench:
     """The buttons, the lamps and the caller of the echo; it measures in its own clock."""
 
     def __init__(self, port: int) -> None:
-        self._sender = _connected(port)
-        self._receiver = _connected(port)
+        self._sender = connected(port)
+        self._receiver = connected(port)
         self._waiting: dict[str, deque[float]] = {}
         self.took: dict[str, list[float]] = {"agent": [], "echo": []}
         self._lock = threading.Lock()
@@ -153,7 +153,8 @@ class Bench:
                 self.took["echo" if message.topic.startswith("echo") else "agent"].append(now - queue.popleft())
 
 
-def _connected(port: int) -> Client:
+def connected(port: int) -> Client:
+    """A client that sends at once."""
     client = Client(CallbackAPIVersion.VERSION2)
     client.connect("127.0.0.1", port)
     client.loop_start()
@@ -182,7 +183,8 @@ def _turns(bench: Bench, seconds: float, rate: float) -> None:
         echo += round(_TURN_S * rate)
 
 
-def _percentile(values: list[float], share: float) -> float:
+def percentile(values: list[float], share: float) -> float:
+    """Of seconds, in milliseconds."""
     ordered = sorted(values)
     return round(1000 * ordered[min(len(ordered) - 1, int(len(ordered) * share))], 3)
 
@@ -211,10 +213,10 @@ async def measure(seconds: float, rate: float, background: float, directory: Pat
                 *("agent", "--config", str(file), "--data", str(directory / "agent"), "--broker", broker),
                 *("--port", "0"),
             )
-            await parts.start("echo", [sys.executable, "-c", _ECHO, str(port)], wait=True)
+            await parts.start("echo", [sys.executable, "-c", ECHO, str(port)], wait=True)
             if background:
-                arguments = [str(port), str(background), str(_SENSORS)]
-                await parts.start("background", [sys.executable, "-c", _BACKGROUND, *arguments], wait=True)
+                arguments = [str(port), str(background), str(_SENSORS), "120"]
+                await parts.start("background", [sys.executable, "-c", BACKGROUND, *arguments], wait=True)
             await asyncio.sleep(2.0)
             await asyncio.to_thread(_turns, bench, _TURN_S, rate)  # warm
             bench.took = {"agent": [], "echo": []}
@@ -222,10 +224,10 @@ async def measure(seconds: float, rate: float, background: float, directory: Pat
             await asyncio.to_thread(_turns, bench, seconds, rate)
             await asyncio.sleep(1.0)
             figures: dict[str, Any] = {
-                "p50_ms": _percentile(bench.took["agent"], 0.50),
-                "p99_ms": _percentile(bench.took["agent"], 0.99),
-                "echo_p50_ms": _percentile(bench.took["echo"], 0.50),
-                "echo_p99_ms": _percentile(bench.took["echo"], 0.99),
+                "p50_ms": percentile(bench.took["agent"], 0.50),
+                "p99_ms": percentile(bench.took["agent"], 0.99),
+                "echo_p50_ms": percentile(bench.took["echo"], 0.50),
+                "echo_p99_ms": percentile(bench.took["echo"], 0.99),
                 "commands": len(bench.took["agent"]),
                 "unanswered": bench.missing(),
                 "rate": rate,

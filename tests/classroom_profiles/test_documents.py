@@ -1,5 +1,6 @@
 """Room and profile files: what is right is read, and all that is wrong is said with its place."""
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from classroom_profiles.documents import (
     profiles_in,
     sample_rooms,
 )
+from classroom_profiles.interlock_files import load_set
 from classroom_profiles.model import Model
 from classroom_profiles.plan import plan
 from classroom_profiles.problem import Problem
@@ -52,7 +54,8 @@ def _problems(content: str | bytes, tmp_path: Path, **checks: object) -> list[st
 @pytest.mark.parametrize("name", sorted(path.stem for path in BAD.glob("*.yaml")))
 def test_a_bad_file_is_answered_with_exactly_this(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(BAD)
-    load = load_profile if name.startswith("profile") else partial(check_room, profiles=BUILTIN)
+    room: Callable[[str], object] = partial(check_room, profiles=BUILTIN)
+    load = {"profile": load_profile, "interlocks": load_set, "room": room}[name.partition("-")[0]]
     with pytest.raises(DocumentError) as raised:
         load(f"{name}.yaml")
     assert f"{raised.value}\n" == (BAD / f"{name}.expected").read_text(encoding="utf-8")

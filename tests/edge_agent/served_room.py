@@ -11,6 +11,7 @@ from typing import Any, Self
 import httpx
 
 from classroom_profiles.capability import Capability, Command, Target
+from classroom_profiles.interlock_check import rules_of
 from classroom_profiles.model import Model
 from classroom_profiles.profile import Profile
 from classroom_profiles.reading import Change, Health, HealthState
@@ -18,16 +19,18 @@ from classroom_profiles.room import Room
 from classroom_profiles.state import Control
 from classroom_profiles.topics import Address
 from edge_agent.access import Access
-from edge_agent.api import PANEL, Parts, make_api
+from edge_agent.api import Parts, make_api
 from edge_agent.app import Server, bind
 from edge_agent.boot import boot_id
 from edge_agent.changes import Changes
 from edge_agent.connection import Connection
 from edge_agent.events import Events
 from edge_agent.guard import Guard
+from edge_agent.interlocks import Interlocks
 from edge_agent.journal import Journal
 from edge_agent.lab import opened
 from edge_agent.lab_routes import router
+from edge_agent.latches import LatchStore
 from edge_agent.lesson_store import LessonStore
 from edge_agent.lessons import Lessons
 from edge_agent.live_room import LiveRoom
@@ -105,7 +108,20 @@ def _device(name: str, role: str, says: str = "") -> dict[str, Any]:
     return {"id": name, "role": role, "driver": "lamp", "options": {"name": name, "says": says}}
 
 
-def room(open_view: bool = True, simulated: Collection[str] = ()) -> Room:
+STOP = {
+    "id": "stop", "name": {"vi": "Dừng", "en": "Stop"}, "advice": {"vi": "Chờ", "en": "Wait"}, "panel": "button",
+    "then": [{"device": "lamp", "set": {"switch": False}}], "reset_by": "teacher",
+}  # fmt: skip
+"""An interlock that people trip by hand."""
+HOT = {
+    "id": "hot", "name": {"vi": "Nóng", "en": "Hot"}, "advice": {"vi": "Ra ngoài", "en": "Go out"},
+    "when": [{"device": "fan", "metric": "temperature_c", "above": 50}, {"device": "fan", "unreachable_s": 60}],
+    "then": [{"device": "fan", "set": {"switch": True}}],
+}  # fmt: skip
+"""One that only the technician resets."""
+
+
+def room(open_view: bool = True, simulated: Collection[str] = (), interlocks: tuple[dict[str, Any], ...] = ()) -> Room:
     """Two good lamps, one for each error, and one that is a bench."""
     odd = [_device(f"lamp-{code}", "board-light", code) for code in _ERRORS]
     return Room.model_validate(
@@ -114,6 +130,7 @@ def room(open_view: bool = True, simulated: Collection[str] = ()) -> Room:
             "room": "b1",
             "name": {"vi": "Phòng thử", "en": "Trial room"},
             "open_view": open_view,
+            "interlocks": list(interlocks),
             "devices": [
                 device | {"simulated": device["id"] in simulated}
                 for device in (
@@ -180,53 +197,50 @@ async def served(
     simulated: tuple[str, ...] = (),
     real: Room | None = None,
     profiles: tuple[Profile, ...] = PROFILES,
+    interlocks: tuple[dict[str, Any], ...] = (),
 ) -> AsyncIterator[Served]:
     """The room, its devices tried, its API listening. `real`: another room, with the drivers that it names."""
     changes, lamps = Changes(), dict[str, Lamp]()
-    there = room(open_view, simulated) if real is None else real
+    there = room(open_view, simulated, interlocks) if real is None else real
 
     def make(options: LampOptions, _: Wires) -> Lamp:
         return lamps.setdefault(options.name, Lamp(options))
 
     kind = DriverKind(LampOptions, make, {})
-    async with Journal.open(data / "journal.sqlite", boot_id()) as journal:
-        live = LiveRoom(there, Wires(), changes, journal.write, kind_of=find if real else lambda _: kind)
-        async with LessonStore(data / "lesson.sqlite") as store, AsyncExitStack() as stack:
-            lab = await stack.enter_async_context(opened(data, live, journal.write))
-            by_id = {one.id: one for one in profiles}
-            lessons = Lessons(
-                live,
-                by_id,
-                store,
-                changes,
-                journal.write,
-                pause_s=0,
-                may_tell=lab.leases.check,
-            )
-            uplink = Uplink("mqtt://127.0.0.1:1", Address(there.school, there.gateway_id), journal, changes.uplink)
-            views = Views(live, lessons, journal, uplink, lab.views)
-            events = Events(views, changes, heartbeat_s=heartbeat_s, most=most)
-            access = Access(Pins(data / FILE, PINS if pins is None else pins), open_view)
-            parts = Parts(live, lessons, by_id, views, events, access, lambda: True, panel or PANEL, lab=lab)
-            ready = asyncio.Event()
-            guard = Guard(make_api(parts, router), names)
-            server = Server(guard, ready.set, connection)
-            listening = bind("127.0.0.1", 0)
-            url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-            async with asyncio.TaskGroup() as tasks:
-                running = [
-                    tasks.create_task(live.run()),
-                    tasks.create_task(lessons.run()),
-                    tasks.create_task(lab.run()),
-                ]
-                serving = tasks.create_task(server.serve([listening]))
-                await ready.wait()
-                await live.settled(5.0)
-                try:
-                    yield Served(url, live, lessons, changes, events, guard, server, data, parts, lamps)
-                finally:
-                    guard.end()
-                    server.stop()
-                    await serving
-                    for task in running:
-                        task.cancel()
+    async with (
+        Journal.open(data / "journal.sqlite", boot_id()) as journal,
+        LessonStore(data / "lesson.sqlite") as store,
+        LatchStore(data / "latches.sqlite") as latches,
+        AsyncExitStack() as stack,
+    ):
+        rules = Interlocks(
+            there.room, there.devices, rules_of(there), latches, changes, journal.write, await latches.load()
+        )
+        live = LiveRoom(there, Wires(), changes, journal.write, kind_of=find if real else lambda _: kind, guard=rules)
+        lab = await stack.enter_async_context(opened(data, live, journal.write))
+        by_id = {one.id: one for one in profiles}
+        lessons = Lessons(live, by_id, store, changes, journal.write, pause_s=0, may_tell=lab.leases.check)
+        rules.when_tripped(lessons.interlocked)
+        uplink = Uplink("mqtt://127.0.0.1:1", Address(there.school, there.gateway_id), journal, changes.uplink)
+        views = Views(live, lessons, rules, journal, uplink, lab.views)
+        events = Events(views, changes, heartbeat_s=heartbeat_s, most=most)
+        access = Access(Pins(data / FILE, PINS if pins is None else pins), open_view)
+        parts = Parts(live, lessons, rules, by_id, views, events, access, lambda: True, panel or PANEL_FOLDER, lab=lab)
+        ready = asyncio.Event()
+        guard = Guard(make_api(parts, router), names)
+        server = Server(guard, ready.set, connection)
+        listening = bind("127.0.0.1", 0)
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        async with asyncio.TaskGroup() as tasks:
+            running = [tasks.create_task(work) for work in (rules.run(live), live.run(), lessons.run(), lab.run())]
+            serving = tasks.create_task(server.serve([listening]))
+            await ready.wait()
+            await live.settled(5.0)
+            try:
+                yield Served(url, live, lessons, changes, events, guard, server, data, parts, lamps)
+            finally:
+                guard.end()
+                server.stop()
+                await serving
+                for task in running:
+                    task.cancel()

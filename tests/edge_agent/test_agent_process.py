@@ -124,7 +124,15 @@ async def test_asked_to_stop_it_ends_well_in_mid_lesson_with_listeners_and_leave
         async with agent.client() as client:
             await client.post("/api/lesson", json={"profile": "show"})
             told = {"target": "power", "value": True}
-            waiting = asyncio.create_task(client.post("/api/devices/projector/commands", json=told))
+            sent = asyncio.Event()
+
+            async def trace(name: str, _: object) -> None:
+                if name == "http11.send_request_body.complete":
+                    sent.set()
+
+            asked = client.post("/api/devices/projector/commands", json=told, extensions={"trace": trace})
+            waiting = asyncio.create_task(asked)
+            await sent.wait()
             async with client.stream("GET", "/api/events") as events:
                 assert await anext(events.aiter_lines()) == "event: room"
                 children = itself.children(recursive=True)
@@ -132,7 +140,8 @@ async def test_asked_to_stop_it_ends_well_in_mid_lesson_with_listeners_and_leave
                 assert (await waiting).json()["error"] == "stopping"
         assert not [child for child in children if child.is_running()]
         assert "Traceback" not in agent.log
-        kept = ["agent.lock", "journal.sqlite", "known.json", "leases.sqlite", "lesson.sqlite", "runs.sqlite"]
+        databases = ["journal.sqlite", "latches.sqlite", "leases.sqlite", "lesson.sqlite", "runs.sqlite"]
+        kept = ["agent.lock", *databases[:1], "known.json", *databases[1:]]
         assert sorted(path.name for path in agent.data.iterdir()) == kept
         assert stat.S_IMODE(agent.data.stat().st_mode) == 0o700
         await agent.start()

@@ -57,7 +57,7 @@ async def test_health_says_that_the_agent_is_there(viewer: httpx.AsyncClient) ->
 
 async def test_the_room_is_told_whole(viewer: httpx.AsyncClient) -> None:
     said = (await viewer.get("/api/room")).json()
-    assert set(said) == {"school", "room", "name", "time", "simulated", "devices", "lesson", "uplink"}
+    assert set(said) == {"school", "room", "name", "time", "simulated", "devices", "lesson", "interlocks", "uplink"}
     assert (said["school"], said["room"], said["lesson"]) == ("thcs-thu", "b1", None)
     assert said["uplink"] == {"connected": False, "backlog": said["uplink"]["backlog"], "stored": 0}
     lamp, gone = said["devices"][0], said["devices"][2]

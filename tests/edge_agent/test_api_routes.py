@@ -12,10 +12,10 @@ from fastapi.openapi.models import OpenAPI
 from starlette.routing import Mount, Route, WebSocketRoute
 
 from edge_agent import views
-from edge_agent.api import GuardedRoute, Start, Tell, make_api
+from edge_agent.api import GuardedRoute, Reset, Start, Tell, make_api
 from edge_agent.lab_routes import Annotate, Renew, TakeOver, Wanted, router
 from edge_agent.rank import Rank
-from tests.edge_agent.served_room import TEACHER, Served, served
+from tests.edge_agent.served_room import HOT, STOP, TEACHER, Served, served
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
 ARCHITECTURE = {
@@ -49,6 +49,9 @@ RANKS = {
     ("POST", "/api/leases/take-over"): "teacher",
     ("POST", "/api/leases/{lease}/renew"): "viewer",
     ("DELETE", "/api/leases/{lease}"): "viewer",
+    ("GET", "/api/interlocks"): "viewer",
+    ("POST", "/api/interlocks/{interlock}/trip"): "viewer",
+    ("POST", "/api/interlocks/{interlock}/reset"): "teacher",
     ("GET", "/openapi.json"): "open",
     ("GET", "/"): "open",
     ("HEAD", "/"): "open",
@@ -75,7 +78,7 @@ def declared(api: FastAPI) -> dict[tuple[str, str], str]:
 
 @pytest.fixture
 async def there(tmp_path: Path) -> AsyncIterator[Served]:
-    async with served(tmp_path) as one:
+    async with served(tmp_path, interlocks=(STOP, HOT)) as one:
         yield one
 
 
@@ -113,7 +116,9 @@ async def test_each_route_of_teachers_is_closed_to_viewers(there: Served, route:
     method, path = route
     async with there.client() as client:
         answer = await client.request(
-            method, path.format(device="lamp", bench="bench", run="none"), json={} if method == "POST" else None
+            method,
+            path.format(device="lamp", interlock="stop", bench="bench", run="none"),
+            json={} if method == "POST" else None,
         )
         assert (answer.status_code, answer.json()["error"]) == (401, "not-allowed")
 
@@ -125,7 +130,8 @@ def test_the_page_names_every_route_and_its_role() -> None:
         path = ""
         for method, more in re.findall(r"`(GET|POST|DELETE)(?: (/[^ `]+))?[^`]*`", routes):
             path = more or path
-            said[method, path.replace("/devices/{id}", "/devices/{device}")] = role
+            path = path.replace("devices/{id}", "devices/{device}").replace("{id}", "{interlock}")
+            said[method, path] = role
     api_routes = {route: rank for route, rank in RANKS.items() if route[1].startswith("/api/")}
     assert said == api_routes
 
@@ -207,7 +213,7 @@ async def test_every_answer_is_as_described(there: Served) -> None:
         asking = Described(client, (await client.get("/openapi.json")).json())
         told = {"target": "switch", "value": True}
         commands = "/api/devices/{device}/commands"
-        for path in ("/api/health", "/api/session", "/api/room", "/api/profiles"):
+        for path in ("/api/health", "/api/session", "/api/room", "/api/profiles", "/api/interlocks"):
             assert (await asking.ask("GET", path)).status_code == 200
         assert (await asking.ask("POST", "/api/lesson", json={"profile": "bright"})).status_code == 401
         assert (await asking.ask("POST", "/api/session", json={"pin": "0000"})).status_code == 401
@@ -236,10 +242,22 @@ async def test_every_answer_is_as_described(there: Served) -> None:
             for name in ("lamp", "gone", "none", "lamp-refused", "lamp-not-now")
         }
         assert answers == {"lamp": 200, "gone": 504, "none": 404, "lamp-refused": 422, "lamp-not-now": 409}
+        stop, reset = "/api/interlocks/{interlock}/trip", "/api/interlocks/{interlock}/reset"
+        why = {"reason": "checked the room"}
+        assert (await asking.ask("POST", "/api/interlocks/stop/reset", reset, json=why)).status_code == 409
+        assert (await asking.ask("POST", "/api/interlocks/stop/trip", stop)).json()["state"] == "latched"
+        refused = await asking.ask("POST", "/api/devices/lamp/commands", commands, json=told)
+        assert (refused.status_code, refused.json()["error"]) == (409, "interlocked")
+        assert "'stop' (Dừng / Stop)" in refused.json()["detail"]
+        assert (await asking.ask("POST", "/api/interlocks/stop/reset", reset, json={})).status_code == 422
+        assert (await asking.ask("POST", "/api/interlocks/stop/reset", reset, json=why)).json()["state"] == "armed"
+        assert (await asking.ask("POST", "/api/interlocks/hot/reset", reset, json=why)).status_code == 403
+        assert (await asking.ask("POST", "/api/interlocks/hot/trip", stop)).status_code == 404
+        assert (await asking.ask("POST", "/api/interlocks/none/reset", reset, json=why)).status_code == 404
         assert (await asking.ask("DELETE", "/api/session")).status_code == 200
 
 
 def test_what_is_asked_for_is_described_with_its_bounds() -> None:
-    for asked in (Start, Tell, Wanted, TakeOver, Renew, Annotate):
+    for asked in (Start, Tell, Reset, Wanted, TakeOver, Renew, Annotate):
         assert all(field.description for field in asked.model_fields.values())
     assert views.Error.model_fields.keys() == {"error", "detail", "device"}

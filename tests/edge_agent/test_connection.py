@@ -1,6 +1,7 @@
 """Nobody in the network holds the agent by connections that ask for nothing."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -8,6 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from edge_agent.app import bind
 from edge_agent.connection import Connection
 from tests.edge_agent.served_room import Served, served
 
@@ -101,3 +103,10 @@ async def test_who_has_left_makes_room(tmp_path: Path) -> None:
                 assert await is_served(reader, writer)
                 writer.write_eof()
                 assert await is_hung_up_on(reader)
+
+
+def test_no_answer_waits_until_the_one_before_was_acknowledged() -> None:
+    with bind("127.0.0.1", 0) as listening, socket.create_connection(listening.getsockname()):
+        taken, _ = listening.accept()
+        with taken:
+            assert taken.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

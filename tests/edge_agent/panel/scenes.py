@@ -38,7 +38,27 @@ def room(sample: Room = SAMPLE) -> Json:
         "simulated": True,
         "devices": [device(one) for one in sample.devices],
         "lesson": None,
+        "interlocks": [],
         "uplink": {"connected": True, "backlog": 0, "stored": 1234},
+    }
+
+
+def interlock(state: str = "armed", *, button: bool = False, reset_by: str = "teacher") -> Json:
+    """Of a laboratory's gas, or its emergency stop; about the sample room's devices."""
+    active = state in ("tripped", "latched")
+    air = {"device": "air", "metric": "gas_ppm", "test": "above", "text": "air.gas_ppm > 1000 for 2 s (1250)"}
+    order = {"device": "ventilation", "target": "switch", "value": True, "confirmed": state == "latched", "error": ""}
+    return {
+        "id": "stop" if button else "gas",
+        "name": {"vi": "Dừng khẩn cấp", "en": "Emergency stop"} if button else {"vi": "Rò khí", "en": "Gas leak"},
+        "advice": {"vi": "Mở cửa sổ.", "en": "Open the windows."},
+        "state": state,
+        "since": NOW - 20,
+        "cause": air if active or state == "pending" else None,
+        "stands": [air] if state == "tripped" else [],
+        "orders": [order] if active else [],
+        "button": button,
+        "reset_by": reset_by,
     }
 
 

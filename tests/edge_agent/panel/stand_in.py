@@ -61,6 +61,11 @@ class StandIn:
         self.room["lesson"] = lesson
         self.say("lesson", lesson)
 
+    def say_interlock(self, interlock: Json) -> None:
+        others = [one for one in self.room["interlocks"] if one["id"] != interlock["id"]]
+        self.room["interlocks"] = [*others, interlock]
+        self.say("interlock", interlock)
+
     def fail_next(self, path: str, status: int, error: str, detail: str = "", **headers: str) -> None:
         self.answers[path] = (status, {"error": error, "detail": detail}, headers)
 
@@ -118,6 +123,7 @@ class StandIn:
             Route("/api/profiles", self._profiles),
             Route("/api/events", self._events),
             Route("/api/lesson", self._lesson, methods=["POST", "DELETE"]),
+            Route("/api/interlocks/{id}/{what}", self._interlock, methods=["POST"]),
             Route("/api/devices/{id}/commands", self._command, methods=["POST"]),
             Mount("/", StaticFiles(directory=PANEL, html=True)),
         ]
@@ -189,6 +195,20 @@ class StandIn:
         device["values"][content["target"]] = {"value": content["value"], "unit": "", "time": self.room["time"]}
         self.say("device", device)
         return _answer(device)
+
+    async def _interlock(self, request: Request) -> Response:
+        """`trip` by anyone, `reset` by those who are logged in."""
+        name, what = request.path_params["id"], request.path_params["what"]
+        content = await request.json() if what == "reset" else None
+        self.asked.append(("POST", request.url.path, content))
+        if what == "reset" and self.role not in _PINS.values():
+            return _answer({"error": "not-allowed", "detail": "a teacher's PIN is needed"}, 401)
+        if planned := self._planned(request):
+            return planned
+        is_button = name == "stop"
+        answer = scenes.interlock("latched" if what == "trip" else "armed", button=is_button)
+        self.say_interlock(answer)
+        return _answer(answer)
 
     def _planned(self, request: Request) -> Response | None:
         if request.url.path not in self.answers:

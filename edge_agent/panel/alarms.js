@@ -1,0 +1,145 @@
+// The alarm strip: which interlock has tripped, what was done, what people shall do, and how it is reset.
+
+import { pushButton } from "./buttons.js";
+import { openDialog } from "./dialog.js";
+import { icon, keepChildren, keepTexts, make, setAttribute, setText } from "./dom.js";
+import { capitalised, clock, deviceName, moveWords, named, readingWords, t } from "./words.js";
+
+const LONGEST_REASON = 200;
+const SHORTEST_REASON = 3;
+
+/** `{node, update(state)}`. */
+export function alarmsView(acts) {
+  const list = make("ul", { class: "alarms" });
+  const node = make("section", { class: "alarm-strip", "aria-label": t("alarm.strip") }, list);
+  return {
+    node,
+    update(state) {
+      const shown = state.locked ? [] : state.interlocks.filter((one) => one.state !== "armed");
+      const items = shown.map((interlock) => ({ interlock, state }));
+      keepChildren(list, items, (item) => item.interlock.id, (item) => alarmView(item.interlock.id, acts));
+      node.hidden = items.length === 0;
+    },
+  };
+}
+
+/** The emergency stops of the room, as buttons: one press, no question. `{node, update(state)}`. */
+export function stopsView(acts) {
+  const node = make("div", { class: "stops" });
+  return {
+    node,
+    update(state) {
+      const items = state.interlocks.filter((one) => one.button).map((interlock) => ({ interlock, state }));
+      keepChildren(node, items, (item) => item.interlock.id, (item) => stopView(item.interlock.id, acts));
+      node.hidden = items.length === 0 || state.room === null;
+      document.documentElement.dataset.stops = node.hidden ? "none" : "shown"; // a phone keeps room for it
+    },
+  };
+}
+
+/** Ask why it may be reset; `send(reason)` does it. */
+export function openReset(interlock, send) {
+  const input = make("input", { id: "reset-reason", type: "text", maxlength: LONGEST_REASON, autocomplete: "off" });
+  const label = make("label", { for: "reset-reason" }, t("alarm.otherReason"));
+  const done = (reason) => {
+    if (reason.length >= SHORTEST_REASON) {
+      dialog.close();
+      send(reason);
+    }
+  };
+  const known = ["checked", "repaired", "false"].map((key) => {
+    const words = t("alarm.reason-" + key);
+    return pushButton({ icon: "check", text: words, onPress: () => done(words) }).node;
+  });
+  const other = pushButton({ class: "strong", text: t("alarm.reset"), onPress: () => done(input.value.trim()) });
+  const close = pushButton({ class: "quiet", icon: "cross", text: t("ui.close"), onPress: () => dialog.close() });
+  const dialog = openDialog(t("alarm.resetAsk", { name: named(interlock.name) }), [
+    make("p", null, t("alarm.resetMeans")),
+    make("div", { class: "reasons" }, ...known),
+    make("p", { class: "other-reason" }, label, input),
+    make("div", { class: "actions" }, other.node, close.node),
+  ]);
+}
+
+function alarmView(id, acts) {
+  const title = make("strong", { class: "alarm-title" });
+  const cause = make("span");
+  const advice = make("p", { class: "alarm-advice" });
+  const done = make("ul", { class: "alarm-done" });
+  const stands = make("p", { class: "alarm-stands" });
+  const technical = make("code");
+  const onPress = () => acts.reset(id);
+  const reset = pushButton({ class: "alarm-reset", icon: "undo", text: t("alarm.reset"), onPress });
+  const node = make(
+    "li",
+    { class: "alarm", role: "alert", "data-interlock": id },
+    icon("warning"),
+    make("div", { class: "alarm-words" }, make("p", null, title, " ", cause), advice, done, stands, technical),
+    reset.node
+  );
+  return {
+    node,
+    update({ interlock, state }) {
+      const active = isActive(interlock);
+      setAttribute(node, "data-state", interlock.state);
+      const fill = { name: named(interlock.name), time: clock(state.localMs(interlock.since)) };
+      setText(title, t("alarm." + interlock.state, fill));
+      setText(cause, interlock.cause ? seenWords(interlock.cause, state) : "");
+      setText(advice, active ? named(interlock.advice) : "");
+      keepTexts(done, interlock.orders.map((order) => orderWords(order, state)));
+      setText(stands, interlock.stands.length && active ? t("alarm.stands") + " " + standsWords(interlock, state) : "");
+      setText(technical, state.isTechnician() && interlock.cause ? interlock.cause.text : "");
+      technical.hidden = !technical.textContent;
+      reset.node.hidden = !active;
+      reset.refuse(refusal(interlock, state));
+    },
+  };
+}
+
+function refusal(interlock, state) {
+  if (state.link !== "live") {
+    return t("ui.notWhileAway");
+  }
+  if (interlock.stands.length) {
+    return t("alarm.stands") + " " + standsWords(interlock, state);
+  }
+  const isTeacher = state.mayControl() && !state.isTechnician();
+  return interlock.reset_by === "technician" && isTeacher ? t("alarm.technicianResets") : null;
+}
+
+function stopView(id, acts) {
+  const stop = pushButton({ class: "stop-now", icon: "emergency", onPress: () => acts.stopNow(id) });
+  return {
+    node: stop.node,
+    update({ interlock, state }) {
+      stop.text(named(interlock.name));
+      setAttribute(stop.node, "aria-pressed", isActive(interlock) ? "true" : "false");
+      stop.refuse(state.link !== "live" ? t("ui.notWhileAway") : isActive(interlock) ? t("alarm.already") : null);
+    },
+  };
+}
+
+function isActive(interlock) {
+  return interlock.state === "tripped" || interlock.state === "latched";
+}
+
+function standsWords(interlock, state) {
+  return interlock.stands.map((seen) => seenWords(seen, state)).join("; ");
+}
+
+/** "Cảm biến khí: khí cháy quá cao". */
+function seenWords(seen, state) {
+  const device = state.device(seen.device);
+  const what = seen.metric ? readingWords(seen.metric, { value: "", unit: "" }).label : "";
+  const known = ["above", "below", "equals", "silent", "unreachable", "panel", "lost"].includes(seen.test);
+  const name = deviceName(device, device ? device.role : seen.device);
+  return capitalised(t("alarm.seen-" + (known ? seen.test : "equals"), { device: name, what }));
+}
+
+function orderWords(order, state) {
+  const device = state.device(order.device);
+  const role = device ? device.role : order.device;
+  const move = moveWords({ target: order.target, role, value: order.value }, order.confirmed ? 1 : 0);
+  const failed = !order.confirmed && order.error ? ", " + t("alarm.again") : "";
+  return deviceName(device, role) + ": " + move + failed;
+}
