@@ -21,6 +21,7 @@ from classroom_profiles.model import Model
 from classroom_profiles.profile import Profile
 from edge_agent.access import Access, TooManyTries, WrongPin
 from edge_agent.events import Events, TooManyStreams
+from edge_agent.fleet import Fleet
 from edge_agent.lab import Lab
 from edge_agent.lessons import Busy, Lessons, NoLesson, UnknownProfile
 from edge_agent.live_room import LiveRoom
@@ -76,6 +77,8 @@ class Parts:
     panel: Path = PANEL
     lab: Lab | None = None
     """Benches, their runs, and who holds what."""
+    fleet: Fleet | None = None
+    """The robot kits."""
     began_s: float = field(default_factory=time.monotonic)
 
 
@@ -173,9 +176,9 @@ async def profiles(parts: _Parts) -> list[ProfileView]:
 
 
 _STREAM = {
-    "description": "`event: room` with the whole room first, and `leases`; then `device`, `lesson` (or null), "
-    "`uplink`, `bench` and `leases` as they change, each with its JSON in one line of `data:`; "
-    "and `heartbeat` every 5 s.",
+    "description": "`event: room` with the whole room first, `leases` and `robots` (where there are robot kits); then "
+    "`device`, `lesson` (or null), `uplink`, `bench`, `leases`, `kit` and `robots` as they change, each with its JSON "
+    "in one line of `data:`; and `heartbeat` every 5 s.",
     "content": {"text/event-stream": {"schema": {"type": "string"}}},
 }
 

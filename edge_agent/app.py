@@ -15,7 +15,7 @@ import uvicorn
 from classroom_profiles.profile import Profile
 from classroom_profiles.room import Room
 from classroom_profiles.topics import Address
-from edge_agent import known_places, lab_routes
+from edge_agent import fleet, fleet_routes, known_places, lab_routes
 from edge_agent.access import Access
 from edge_agent.api import Parts, make_api
 from edge_agent.boot import boot_id
@@ -60,6 +60,8 @@ class Settings:
     data: Path
     broker: str
     uplink: str
+    library: Path | None = None
+    """The program library of the robot kits; in the data directory where left out."""
     names: tuple[str, ...] = ()
     """What the gateway is called in a browser's address line, besides its addresses and its host name."""
 
@@ -79,6 +81,9 @@ async def run_agent(
         record = marking(room, journal.write)
         live = LiveRoom(room, Wires(mqtt=link), changes, record)
         lab = await stack.enter_async_context(opened(settings.data, live, record))
+        robots = await stack.enter_async_context(
+            fleet.opened(settings.data, live, record, lab.leases.check, settings.library)
+        )
         profiles = {profile.id: profile for profile in settings.profiles}
         lessons = Lessons(live, profiles, store, changes, record, may_tell=lab.leases.check)
         uplink = Uplink(settings.uplink, Address(room.school, room.gateway_id), journal, changes.uplink)
@@ -86,6 +91,7 @@ async def run_agent(
         if not access.pins_set:
             say_no_pins(settings.data)
         views = Views(live, lessons, journal, uplink, lab.views)
+        views.fleet = robots.views
         settled = asyncio.Event()
         parts = Parts(
             room=live,
@@ -96,8 +102,9 @@ async def run_agent(
             access=access,
             settled=settled.is_set,
             lab=lab,
+            fleet=robots,
         )
-        guard = Guard(make_api(parts, lab_routes.router), settings.names)
+        guard = Guard(make_api(parts, lab_routes.router, fleet_routes.router), settings.names)
         server = Server(guard, ready)
 
         async def settle() -> None:
@@ -107,6 +114,7 @@ async def run_agent(
         async with asyncio.TaskGroup() as tasks:
             running = [
                 tasks.create_task(lab.run(), name="lab"),
+                tasks.create_task(robots.desk.run(), name="robots"),
                 tasks.create_task(live.run(), name="devices"),
                 tasks.create_task(lessons.run(), name="lessons"),
                 tasks.create_task(Triggers(live, lessons, record, lab.leases.check).run(), name="triggers"),

@@ -12,6 +12,8 @@ class Topic(StrEnum):
     UPLINK = "uplink"
     BENCH = "bench"
     LEASE = "lease"
+    KIT = "kit"
+    FLEET = "fleet"
 
 
 class Watcher:
@@ -55,6 +57,14 @@ class Changes:
 
     def lease(self) -> None:
         self._tell(Topic.LEASE, "")
+
+    def kit(self, kit_id: str) -> None:
+        """A robot kit: how it is, what it holds, how far its work is."""
+        self._tell(Topic.KIT, kit_id)
+
+    def fleet(self) -> None:
+        """A job of the robot kits began or ended, or their program library is another."""
+        self._tell(Topic.FLEET, "")
 
     @contextmanager
     def watch(self) -> Iterator[Watcher]:

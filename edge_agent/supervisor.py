@@ -8,9 +8,10 @@ make ─► open ─► changes ... ─► lost ─► close ─► wait (longer
 import asyncio
 import logging
 import math
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 from classroom_profiles.capability import Command
 from classroom_profiles.experiment import RunState, Sample
@@ -21,6 +22,9 @@ from firmware_bridge.driver import Driver
 from firmware_bridge.errors import BadReply, DeviceError, NotNow, Refused, Timeout, Unreachable
 
 _BROKEN_DRIVER = Health(HealthState.FAULT, "driver")
+LENT = Health(HealthState.UNREACHABLE, "lent")
+"""Its line is somebody else's for a while: firmware is written."""
+_Result = TypeVar("_Result")
 
 _log = logging.getLogger("lophoc.device")
 
@@ -60,6 +64,12 @@ class Supervisor:
         self._turn = asyncio.Lock()
         """Of the line that is open now: what hangs on one that was lost is in nobody's way on the next."""
         self._telling: set[asyncio.Timeout] = set()
+        self._displaced: set[asyncio.Timeout] = set()
+        """Of those, what had to give way."""
+        self._line: asyncio.Timeout | None = None
+        """Of the session that goes on; None between two."""
+        self._lent = 0
+        self._hurry, self._closed = asyncio.Event(), asyncio.Event()
         self._health = NOT_OPENED
         self._lost = False
         self._complained: set[str] = set()
@@ -70,11 +80,46 @@ class Supervisor:
         waits = delays(self._pace.first_wait_s, self._pace.longest_wait_s)
         while True:
             began = loop.time()
-            health, why = await self._session()
+            health, why = await self._bounded_session()
             self._hear(health, str(why))
             if loop.time() - began > self._pace.steady_s:
                 waits = delays(self._pace.first_wait_s, self._pace.longest_wait_s)
-            await asyncio.sleep(next(waits))
+            if await self._hurried(next(waits)):
+                waits = delays(self._pace.first_wait_s, self._pace.longest_wait_s)
+
+    @property
+    def driver(self) -> Driver | None:
+        """The one that is open now; None between two. To be told only by `command` and `work`."""
+        return self._driver
+
+    def hurry(self) -> None:
+        """Do not wait for the next try: somebody has put it back."""
+        self._hurry.set()
+
+    def interrupt(self) -> None:
+        """Whatever it is being told now ends with NotNow: what comes next cannot wait for it."""
+        for limit in self._telling:
+            if not limit.expired():
+                self._displaced.add(limit)
+                limit.reschedule(0.0)
+
+    @asynccontextmanager
+    async def lent(self, timeout_s: float) -> AsyncIterator[None]:
+        """Its line is free meanwhile: closed, and not opened again. Raises Timeout if it cannot be closed so soon."""
+        self._lent += 1
+        try:
+            try:
+                async with asyncio.timeout(timeout_s):
+                    while self._line is not None:
+                        if not self._line.expired():
+                            self._line.reschedule(0.0)
+                        await self._closed.wait()
+            except TimeoutError:
+                raise Timeout(f"its line was not closed in {timeout_s:g} s") from None
+            yield
+        finally:
+            self._lent -= 1
+            self._hurry.set()
 
     @property
     def is_told(self) -> bool:
@@ -92,6 +137,10 @@ class Supervisor:
 
         At once Unreachable while it is not open, and as soon as the line is lost.
         """
+        await self.work(lambda driver: driver.command(command), f"confirm {command}", timeout_s)
+
+    async def work(self, work: Callable[[Driver], Awaitable[_Result]], words: str, timeout_s: float) -> _Result:
+        """As `command`, for what is more than one; `words`: what it did not do, if the time was not enough."""
         driver = self._open_driver()
         began = False
         with self._mistakes("command"):
@@ -101,8 +150,7 @@ class Supervisor:
                     async with self._turn:
                         if self._driver is driver:
                             began = True
-                            await driver.command(command)
-                            return
+                            return await work(driver)
                 raise Unreachable("the line was lost before it could be told")
             except TimeoutError:
                 if not limit.expired():
@@ -110,16 +158,52 @@ class Supervisor:
                 if self._driver is not driver:
                     lost = "while it was told" if began else "before it could be told"
                     raise Unreachable(f"the line was lost {lost}") from None
+                if limit in self._displaced:
+                    raise NotNow("it had to give way to what cannot wait") from None
                 if not began:
                     raise NotNow(f"it was busy with another command for {timeout_s:g} s") from None
-                raise Timeout(f"it did not confirm {command} in {timeout_s:g} s") from None
+                raise Timeout(f"it did not {words} in {timeout_s:g} s") from None
             finally:
                 self._telling.discard(limit)
+                self._displaced.discard(limit)
+                if self._driver is driver:
+                    self.controls = driver.controls  # it may have got a program meanwhile
 
     def _open_driver(self) -> Driver:
         if self._driver is None:
             raise Unreachable(f"it is not connected ({self._health.reason})")
         return self._driver
+
+    async def _bounded_session(self) -> tuple[Health, BaseException]:
+        """A session, unless the line is lent meanwhile: then that is its end, or it does not begin."""
+        if self._lent:
+            return LENT, NotNow("its line is lent")
+        self._closed.clear()
+        self._hurry.clear()
+        try:
+            async with asyncio.timeout(None) as line:
+                self._line = line
+                return await self._session()
+        except TimeoutError:
+            if not line.expired():
+                raise
+            return LENT, NotNow("its line is lent")
+        finally:
+            self._line = None
+            self._closed.set()
+
+    async def _hurried(self, wait_s: float) -> bool:
+        """Wait so long, or until somebody is in a hurry, but as long as the line is lent."""
+        hurried = False
+        while not hurried or self._lent:
+            try:
+                async with asyncio.timeout(None if self._lent else wait_s):
+                    await self._hurry.wait()
+            except TimeoutError:
+                break
+            self._hurry.clear()
+            hurried = True
+        return hurried
 
     async def _session(self) -> tuple[Health, BaseException]:
         """From opening to loss: what that means, and why."""

@@ -21,6 +21,7 @@ from edge_agent.rank import Rank
 from edge_agent.uplink import Uplink
 
 if TYPE_CHECKING:
+    from edge_agent.fleet_views import FleetViews
     from edge_agent.lab_views import LabViews
 
 
@@ -175,6 +176,8 @@ class Views:
         self, room: LiveRoom, lessons: Lessons, journal: Journal, uplink: Uplink, lab: "LabViews | None" = None
     ) -> None:
         self.lab = lab
+        self.fleet: FleetViews | None = None
+        """Set once there is a desk for the room's robot kits."""
         self._room, self._lessons, self._journal, self._uplink = room, lessons, journal, uplink
 
     def room(self) -> RoomView:

@@ -20,7 +20,7 @@ Source: MicroPython's documentation of the raw REPL; MicroPython 1.9.2 to 1.29.
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
@@ -102,6 +102,8 @@ class MicroPythonBoard:
         )
         self._board: Board | None = None
         self._programs: BoardPrograms | None = None
+        self._asked = True
+        """Whether `_programs` knows what the board has; not after a transfer that was broken off."""
         self._running: asyncio.Task[None] | None = None
         self._values: dict[str, Value] = {}
         self._untold: deque[Reading] = deque(maxlen=_UNTOLD_MAX)
@@ -185,17 +187,40 @@ class MicroPythonBoard:
 
     async def damaged(self, name: str) -> tuple[str, ...]:
         async with self._conversation:
-            if self._programs is None or name not in self._programs.record:
+            if self._programs is None:
+                return ()
+            await self._ask_again()
+            if name not in self._programs.record:
                 return ()
             await self._halt()
             return await self._programs.damaged(name)
+
+    async def look(self) -> Mapping[Installed, tuple[str, ...]]:
+        async with self._conversation:
+            self._link.check()
+            assert self._programs is not None, "else it is not open"
+            await self._halt()
+            await self._measure()
+            self._asked = False
+            await self._ask_again()
+            return {one: await self._programs.damaged(one.name) for one in self.installed}
 
     async def install(self, bundle: Bundle, told: Callable[[int], None]) -> None:
         async with self._conversation:
             self._link.check()
             assert self._programs is not None, "else it is not open"
+            await self._ask_again()
             await self._halt()
+            self._asked = False
             await self._programs.install(bundle, told)
+            self._asked = True
+
+    async def _ask_again(self) -> None:
+        if not self._asked:
+            assert self._programs is not None, "else it is not open"
+            await self._halt()
+            await self._programs.read()
+            self._asked = True
 
     def _check_known(self, command: Command) -> None:
         self._link.check()
@@ -251,6 +276,9 @@ class MicroPythonBoard:
         """Raises Refused for a program that is damaged, or ends at once in an error."""
         assert self._programs is not None, "else it is not open"
         await self._halt()
+        await self._ask_again()
+        if name not in self._programs.record:
+            raise Refused(f"it does not have {name} any more; deploy it")
         if damaged := await self._programs.damaged(name):
             raise Refused(f"{name} is damaged ({', '.join(damaged)}); deploy it again")
         await self._link.soft_reset()

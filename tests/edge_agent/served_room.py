@@ -17,6 +17,7 @@ from classroom_profiles.reading import Change, Health, HealthState
 from classroom_profiles.room import Room
 from classroom_profiles.state import Control
 from classroom_profiles.topics import Address
+from edge_agent import fleet, fleet_routes
 from edge_agent.access import Access
 from edge_agent.api import PANEL, Parts, make_api
 from edge_agent.app import Server, bind
@@ -179,6 +180,7 @@ async def served(
     connection: type[Connection] = Connection,
     simulated: tuple[str, ...] = (),
     real: Room | None = None,
+    library: Path | None = None,
 ) -> AsyncIterator[Served]:
     """The room, its devices tried, its API listening. `real`: another room, with the drivers that it names."""
     changes, lamps = Changes(), dict[str, Lamp]()
@@ -192,6 +194,7 @@ async def served(
         live = LiveRoom(there, Wires(), changes, journal.write, kind_of=find if real else lambda _: kind)
         async with LessonStore(data / "lesson.sqlite") as store, AsyncExitStack() as stack:
             lab = await stack.enter_async_context(opened(data, live, journal.write))
+            robots = await stack.enter_async_context(fleet.opened(data, live, journal.write, lab.leases.check, library))
             lessons = Lessons(
                 live,
                 {one.id: one for one in PROFILES},
@@ -203,11 +206,14 @@ async def served(
             )
             uplink = Uplink("mqtt://127.0.0.1:1", Address(there.school, there.gateway_id), journal, changes.uplink)
             views = Views(live, lessons, journal, uplink, lab.views)
+            views.fleet = robots.views
             events = Events(views, changes, heartbeat_s=heartbeat_s, most=most)
             access = Access(Pins(data / FILE, PINS if pins is None else pins), open_view)
-            parts = Parts(live, lessons, PROFILES, views, events, access, lambda: True, panel or PANEL, lab=lab)
+            parts = Parts(
+                live, lessons, PROFILES, views, events, access, lambda: True, panel or PANEL, lab=lab, fleet=robots
+            )
             ready = asyncio.Event()
-            guard = Guard(make_api(parts, router), names)
+            guard = Guard(make_api(parts, router, fleet_routes.router), names)
             server = Server(guard, ready.set, connection)
             listening = bind("127.0.0.1", 0)
             url = f"http://127.0.0.1:{listening.getsockname()[1]}"
@@ -216,6 +222,7 @@ async def served(
                     tasks.create_task(live.run()),
                     tasks.create_task(lessons.run()),
                     tasks.create_task(lab.run()),
+                    tasks.create_task(robots.desk.run()),
                 ]
                 serving = tasks.create_task(server.serve([listening]))
                 await ready.wait()

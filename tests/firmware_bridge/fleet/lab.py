@@ -43,8 +43,12 @@ class Lab:
         return file
 
     @property
+    def room(self) -> Room:
+        return Room.model_validate(self._written())
+
+    @property
     def kits(self) -> tuple[Kit, ...]:
-        return kits_of(Room.model_validate(self._written()))
+        return kits_of(self.room)
 
     def micropython(self, kit: str) -> MicroPythonBoard:
         board = self.boards[kit]
