@@ -31,7 +31,7 @@ class ProblemView(View):
     """Something about a kit that somebody has to do something about."""
 
     code: str = Field(
-        description="not-open, low-battery, no-battery, half-flashed, damaged, program-error, or a health's reason"
+        description="not-opened, low-battery, no-battery, half-flashed, damaged, program-error, or a health's reason"
     )
     detail: str = Field("", description="English, for technicians")
 
@@ -195,7 +195,7 @@ class FleetViews:
             found.append(ProblemView(code=code, detail=str(known.health.state)))
             return found
         if self._desk.live.driver_of(kit_id) is None:
-            return [*found, ProblemView(code="not-open")]
+            return [*found, ProblemView(code="not-opened")]
         battery = known.readings.get("battery_percent")
         if battery is not None and isinstance(battery.value, int | float):
             if battery.value < LOW_BATTERY_PERCENT:

@@ -27,9 +27,10 @@ export const endLesson = () => ask("DELETE", "api/lesson");
 export const command = (device, target, value) =>
   ask("POST", "api/devices/" + encodeURIComponent(device) + "/commands", { target, value }, DEVICE_MS);
 
-/** The answer's JSON, or null where it has none. */
-async function ask(method, path, content, limitMs) {
-  const request = { method, credentials: "same-origin", cache: "no-store", headers: { Accept: "application/json" } };
+/** The answer's JSON, or null where it has none. `headers`: further ones. */
+export async function ask(method, path, content, limitMs, headers) {
+  const told = Object.assign({ Accept: "application/json" }, headers);
+  const request = { method, credentials: "same-origin", cache: "no-store", headers: told };
   if (content !== undefined) {
     request.headers["Content-Type"] = "application/json";
     request.body = JSON.stringify(content);

@@ -51,7 +51,8 @@ export function headerView(acts) {
   };
 }
 
-function personWords(state) {
+/** What the button says that logs in and out. */
+export function personWords(state) {
   const role = state.session.role;
   if (role !== "teacher" && role !== "technician") {
     return t("session.logIn");
@@ -61,7 +62,8 @@ function personWords(state) {
   return t("session." + role) + " · " + t("session.logOut") + ends;
 }
 
-function bannerView(acts) {
+/** The banner while the agent is away. */
+export function bannerView(acts) {
   const title = make("strong", null, t("away.title") + ".");
   const means = make("span");
   const help = make("strong", null, t("away.help"));

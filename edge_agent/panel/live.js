@@ -1,15 +1,21 @@
-// The stream of the agent's events, kept alive: it notices silence, drops and sleep, and comes back by itself.
+// A stream of the agent, kept alive: it notices silence, drops and sleep, and comes back by itself.
 //
-//   opening ── first `room` ──► live ── error, or 12 s of silence ──► away ── backoff ──► opening, still shown as away
+//   opening ── first event ──► live ── error, or 12 s of silence ──► away ── backoff ──► opening, still shown as away
 
 const SILENCE_MS = 12000; // the agent sends a heartbeat every 5 s
 const WAITS_MS = [300, 1000, 2000, 4000, 5000];
 const EVENTS = ["room", "device", "lesson", "uplink", "heartbeat"];
 
-/** Call `onEvent(name, content)` for each event, `onLive()` and `onAway()` as the connection comes and goes. */
+/**
+ * Call `onEvent(name, content)` for each event, `onLive()` and `onAway()` as the connection comes and goes. `options`:
+ * `path` of another stream than the room's, which may begin with any of its events; `also`: further events to hear.
+ */
 export class Live {
-  constructor(calls) {
+  constructor(calls, options) {
+    const asked = options || {};
     this.calls = calls;
+    this.path = asked.path || "api/events";
+    this.events = EVENTS.concat((asked.also || []).filter((name) => !EVENTS.includes(name)));
     this.source = null;
     this.waiting = null;
     this.tries = 0;
@@ -49,9 +55,9 @@ export class Live {
   open() {
     this.close();
     this.heardAt = Date.now();
-    const source = new window.EventSource("api/events");
+    const source = new window.EventSource(this.path);
     this.source = source;
-    EVENTS.forEach((name) => {
+    this.events.forEach((name) => {
       source.addEventListener(name, (event) => {
         if (this.source === source) {
           this.hear(name, event.data);
@@ -77,7 +83,7 @@ export class Live {
     if (name === "heartbeat") {
       this.tries = 0; // only a connection that lasts ends the backoff
     }
-    if (name === "room") {
+    if (name === "room" || this.path !== "api/events") {
       this.calls.onEvent(name, content);
       if (!this.isLive) {
         this.isLive = true;

@@ -6,6 +6,12 @@ import { VI } from "./words_vi.js";
 
 export const LANGUAGES = { vi: VI, en: EN };
 
+/** The sections of a further page, beside those of every page. */
+export function addWords(vi, en) {
+  Object.assign(VI, vi);
+  Object.assign(EN, en);
+}
+
 const WIRE_OF_DRIVER = {
   pjlink: "network",
   "projector-serial": "serial",

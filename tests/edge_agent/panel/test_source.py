@@ -20,7 +20,8 @@ from tests.edge_agent.panel.stand_in import PANEL
 API = Path(__file__).parents[3] / "docs" / "api.md"
 SCRIPTS = sorted(PANEL.glob("*.js"))
 PAGE = (PANEL / "index.html").read_text(encoding="utf-8")
-STYLE = (PANEL / "panel.css").read_text(encoding="utf-8")
+PAGES = sorted(PANEL.glob("*.html"))
+STYLES = [PANEL / "panel.css", PANEL / "robots.css"]
 
 PARSED_AS_HTML = {"innerHTML", "outerHTML", "insertAdjacentHTML", "write", "writeln", "DOMParser", "eval", "Function"}
 PARSED_AS_HTML |= {"createContextualFragment", "setHTML", "srcdoc"}
@@ -37,12 +38,12 @@ NEWER_STYLE = (
 
 @pytest.fixture(scope="module")
 def vietnamese() -> dict[str, Any]:
-    return dictionary("words_vi.js")
+    return dictionary("words_vi.js") | dictionary("words_robots_vi.js")
 
 
 @pytest.fixture(scope="module")
 def english() -> dict[str, Any]:
-    return dictionary("words_en.js")
+    return dictionary("words_en.js") | dictionary("words_robots_en.js")
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
@@ -75,29 +76,49 @@ def test_every_script_is_small_and_says_what_it_is(script: Path) -> None:
     assert all(len(line) <= 120 for line in text.splitlines())
 
 
-def test_a_browser_of_2018_reads_the_style() -> None:
-    without_comments = re.sub(r"/\*.*?\*/", "", STYLE, flags=re.DOTALL)
+@pytest.mark.parametrize("style", STYLES, ids=lambda style: style.name)
+def test_a_browser_of_2018_reads_the_style(style: Path) -> None:
+    text = style.read_text(encoding="utf-8")
+    without_comments = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
     assert re.findall(NEWER_STYLE, without_comments) == []
     assert without_comments.count("{") == without_comments.count("}")
-    assert "@import" not in STYLE
-    assert "url(" not in STYLE
+    assert "@import" not in text
+    assert "url(" not in text
 
 
 def test_the_page_needs_nothing_but_its_own_folder_and_no_exception_from_the_policy() -> None:
-    for address in re.findall(r'(?:src|href)="([^"#]+)"', PAGE):
-        assert (PANEL / address).is_file(), address
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        for address in re.findall(r'(?:src|href)="([^"#]+)"', text):
+            assert (PANEL / address).is_file(), address
+        assert not re.search(r"<style|<script(?![^>]*src=)|\sstyle=|\son[a-z]+=", text)
     for script in SCRIPTS:
         for address in re.findall(r'from "\./([^"]+)"', script.read_text(encoding="utf-8")):
             assert (PANEL / address).is_file(), f"{script.name}: {address}"
-    assert not re.search(r"<style|<script(?![^>]*src=)|\sstyle=|\son[a-z]+=", PAGE)
 
 
 def test_every_tile_and_every_device_has_a_picture() -> None:
-    pictures = set(re.findall(r'<symbol id="icon-([a-z0-9-]+)"', PAGE))
-    asked = set()
-    for script in SCRIPTS:
-        asked |= set(re.findall(r'(?:icon\(|icon: )"([a-z0-9-]+)"', script.read_text(encoding="utf-8")))
-    assert {str(one) for one in Icon} | {str(one) for one in Role} | asked <= pictures
+    assert {str(one) for one in Icon} | {str(one) for one in Role} | asked(PANEL / "panel.js") <= pictures(PAGE)
+
+
+def test_the_robots_page_has_the_pictures_that_it_shows() -> None:
+    page = (PANEL / "robots.html").read_text(encoding="utf-8")
+    assert asked(PANEL / "robots.js") <= pictures(page)
+
+
+def pictures(page: str) -> set[str]:
+    return set(re.findall(r'<symbol id="icon-([a-z0-9-]+)"', page))
+
+
+def asked(script: Path) -> set[str]:
+    """The pictures that a page's script asks for, and all that it imports."""
+    every, new = set[Path](), {script}
+    while new:
+        every |= new
+        texts = [one.read_text(encoding="utf-8") for one in new]
+        new = {PANEL / name for text in texts for name in re.findall(r'from "\./([^"]+)"', text)} - every
+    texts = [one.read_text(encoding="utf-8") for one in every]
+    return {name for text in texts for name in re.findall(r'(?:icon\(|icon: )"([a-z0-9-]+)"', text)}
 
 
 def test_both_languages_say_the_same_things(vietnamese: dict[str, Any], english: dict[str, Any]) -> None:
@@ -202,4 +223,6 @@ def literal(node: Any) -> Any:
 def blanks(text: Any) -> Any:
     if isinstance(text, list):
         return [blanks(one) for one in text]
+    if isinstance(text, dict):
+        return {key: blanks(one) for key, one in text.items()}
     return sorted(set(re.findall(r"\{(\w+)\}", text))) if isinstance(text, str) else text

@@ -34,6 +34,7 @@ class Lab:
     boards: dict[str, Board] = field(default_factory=dict)
     options: dict[str, dict[str, Any]] = field(default_factory=dict)
     groups: dict[str, str] = field(default_factory=dict)
+    names: dict[str, dict[str, str]] = field(default_factory=dict)
 
     @property
     def room_file(self) -> Path:
@@ -83,7 +84,8 @@ class Lab:
             else:
                 options["settle_s"] = 0.1
             written = {"id": kit, "role": "robot-kit", "driver": driver, "options": options}
-            devices.append(written | ({"group": self.groups[kit]} if kit in self.groups else {}))
+            written |= {"group": self.groups[kit]} if kit in self.groups else {}
+            devices.append(written | ({"name": self.names[kit]} if kit in self.names else {}))
         return {"school": "s", "room": "lab", "name": {"vi": "Lab", "en": "Lab"}, "devices": devices}
 
 
