@@ -61,11 +61,13 @@ class Lab:
         assert isinstance(board, FirmataBoard)
         return board
 
-    def library(self, version: str = "1.0", firmware: str = ">=1.20,<2") -> Path:
+    def library(
+        self, version: str = "1.0", firmware: str = ">=1.20,<2", more: Mapping[str, bytes] | None = None
+    ) -> Path:
         """A folder with one program."""
         folder = self.directory / "library"
         folder.mkdir(exist_ok=True)
-        program = bundle(version)
+        program = bundle(version, **(more or {}))
         hashes = {}
         for name, content in program.files.items():
             (folder / name).write_bytes(content)
