@@ -36,6 +36,7 @@ from pydantic import Field
 from classroom_profiles.capability import NO_PROGRAM, Capability, Command, Target, Value
 from classroom_profiles.metrics import unit
 from classroom_profiles.model import Model
+from classroom_profiles.offer import Offer
 from classroom_profiles.reading import Change, Health, HealthState, Reading
 from classroom_profiles.state import Control
 from firmware_bridge.driver import DriverKind, Wires, reading
@@ -140,7 +141,7 @@ class GcodePrinter:
         return self
 
     async def __aexit__(self, *error: object) -> None:
-        if self._printing is not None:
+        if self._printing is not None and not self._printing.done():
             self._printing.cancel()
             await asyncio.wait({self._printing})
             with contextlib.suppress(DeviceError, TimeoutError):  # it may hang, or be gone: then nobody can cool it
@@ -169,6 +170,8 @@ class GcodePrinter:
                 while self._untold:
                     yield self._untold.popleft()
                 raise
+            if self._printing is not None and self._printing.done():
+                self._printing.result()  # a mistake of ours does not go on in silence
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._options.poll_s):
                     await self._news.wait()
@@ -234,7 +237,7 @@ class GcodePrinter:
         self._check_ready()
 
     async def _run(self, job: _Print, file: GcodeFile) -> None:
-        """The whole print; never raises but when it is cancelled."""
+        """The whole print; never raises but when it is cancelled, or by a mistake of ours."""
         error = ""
         try:
             await self._send_all(job, file)
@@ -245,6 +248,11 @@ class GcodePrinter:
                 await self._rest()
         except asyncio.CancelledError:
             error = "the agent has ended"
+            raise
+        except Exception as mistake:
+            error = f"{type(mistake).__name__} in the driver"
+            with contextlib.suppress(DeviceError):
+                await self._rest()
             raise
         finally:
             if error:
@@ -306,7 +314,6 @@ class GcodePrinter:
             await self._link.shout("M108")
         await asyncio.wait({self._printing})
         self._check_ready()
-        self._say("program_error", "")
 
     async def _rest(self) -> None:
         for words in self._options.off_lines:
@@ -358,5 +365,10 @@ def make(options: Options, _wires: Wires) -> GcodePrinter:
     return GcodePrinter(options)
 
 
+def offer(_: Options) -> Offer:
+    """What it can heat is known when it was opened."""
+    return Offer(frozenset((PROGRAM, PAUSE)))
+
+
 _SAMPLE: dict[str, Any] = {"port": "usb:CZPX4720X004XC34242", "files": "/srv/lophoc/prints", "pause_lines": ["M125"]}
-DRIVER = DriverKind(Options, make, _SAMPLE, address=lambda options: port_address(options.port))
+DRIVER = DriverKind(Options, make, _SAMPLE, offer, lambda options: port_address(options.port))
