@@ -24,6 +24,7 @@ from pydantic import Field, field_validator
 from classroom_profiles.capability import Command
 from classroom_profiles.metrics import unit
 from classroom_profiles.model import Model
+from classroom_profiles.offer import Offer
 from classroom_profiles.problem import DocumentError
 from classroom_profiles.reading import Change, Health, HealthState, Reading
 from classroom_profiles.state import Control
@@ -157,8 +158,12 @@ _SAMPLE: dict[str, Any] = {
 }
 
 
+def offer(options: Options) -> Offer:
+    return Offer(frozenset(), frozenset(load_map(options.map).readings))
+
+
 def address(options: Options) -> Address:
     return port_address(options.port, f"slave {options.slave or load_map(options.map).slave}")
 
 
-DRIVER = DriverKind(Options, make, _SAMPLE, address=address)
+DRIVER = DriverKind(Options, make, _SAMPLE, offer, address)
