@@ -104,6 +104,8 @@ class MicroPythonBoard:
         self._programs: BoardPrograms | None = None
         self._asked = True
         """Whether `_programs` knows what the board has; not after a transfer that was broken off."""
+        self._used = True
+        """Whether a program may have left something in its memory, or at work in its pins and timers."""
         self._running: asyncio.Task[None] | None = None
         self._values: dict[str, Value] = {}
         self._untold: deque[Reading] = deque(maxlen=_UNTOLD_MAX)
@@ -126,16 +128,23 @@ class MicroPythonBoard:
     async def __aenter__(self) -> Self:
         try:
             await self._link.open()
-            self._board = await ask_who(self._link)
-            self._programs = BoardPrograms(BoardFiles(self._link, self._board))
-            await self._programs.read()
-            self._say("firmware", self._board.firmware)
+            try:
+                await self._learn()
+            except Raised:  # what ran may have left it no memory to answer with
+                await self._start_afresh()
+                await self._learn()
             await self._rest()
             await self._measure()
         except BaseException:
             await self._link.close()
             raise
         return self
+
+    async def _learn(self) -> None:
+        self._board = await ask_who(self._link)
+        self._programs = BoardPrograms(BoardFiles(self._link, self._board))
+        await self._programs.read()
+        self._say("firmware", self._board.firmware)
 
     async def __aexit__(self, *error: object) -> None:
         await self._let_go()
@@ -181,9 +190,10 @@ class MicroPythonBoard:
                 await self._rest()
             elif self._values.get("robot") != _READY:
                 await self._link.soft_reset()
+                self._used = False
                 self._say("robot", _READY)
             elif self._running is None:
-                await self._link.run("pass")
+                await self._look()
 
     async def damaged(self, name: str) -> tuple[str, ...]:
         async with self._conversation:
@@ -192,14 +202,14 @@ class MicroPythonBoard:
             await self._ask_again()
             if name not in self._programs.record:
                 return ()
-            await self._halt()
+            await self._halt_wholly()
             return await self._programs.damaged(name)
 
     async def look(self) -> Mapping[Installed, tuple[str, ...]]:
         async with self._conversation:
             self._link.check()
             assert self._programs is not None, "else it is not open"
-            await self._halt()
+            await self._halt_wholly()
             await self._measure()
             self._asked = False
             await self._ask_again()
@@ -210,7 +220,7 @@ class MicroPythonBoard:
             self._link.check()
             assert self._programs is not None, "else it is not open"
             await self._ask_again()
-            await self._halt()
+            await self._halt_wholly()
             self._asked = False
             await self._programs.install(bundle, told)
             self._asked = True
@@ -218,7 +228,7 @@ class MicroPythonBoard:
     async def _ask_again(self) -> None:
         if not self._asked:
             assert self._programs is not None, "else it is not open"
-            await self._halt()
+            await self._halt_wholly()
             await self._programs.read()
             self._asked = True
 
@@ -240,6 +250,10 @@ class MicroPythonBoard:
 
     async def _rest(self) -> None:
         await self._halt()
+        if self._used and self._values.get("robot") is not None:
+            with contextlib.suppress(Raised):  # at once; it is done again, and read back, below
+                await self._link.run("\n".join(_off(pin, self._pins) for pin in self._options.off_pins) or "pass")
+        await self._halt_wholly()
         for pin in self._options.off_pins:
             level = await self._answer(_off(pin, self._pins), f"pin {pin}")
             if level != "0":
@@ -249,8 +263,14 @@ class MicroPythonBoard:
         self._say("robot", _IDLE)
 
     async def _look(self) -> None:
-        await self._link.run("pass")
-        await self._measure()
+        try:
+            await self._link.run("pass")
+            await self._measure()
+        except Raised:
+            if not self._used:
+                raise
+            await self._start_afresh()
+            await self._measure()
 
     async def _measure(self) -> None:
         if (battery := self._options.battery) is None:
@@ -282,6 +302,7 @@ class MicroPythonBoard:
         if damaged := await self._programs.damaged(name):
             raise Refused(f"{name} is damaged ({', '.join(damaged)}); deploy it again")
         await self._link.soft_reset()
+        self._used = True
         self._say("program_error", "")
         await self._link.start(_program_code(self._programs.record[name].main))
         try:
@@ -322,6 +343,16 @@ class MicroPythonBoard:
             await self._let_go()
             await self._link.interrupt()
         self._say("program", NO_PROGRAM)
+
+    async def _halt_wholly(self) -> None:
+        """And nothing is left of it: neither in memory, which it may have filled, nor in timers and pins."""
+        await self._halt()
+        if self._used:
+            await self._start_afresh()
+
+    async def _start_afresh(self) -> None:
+        await self._link.soft_reset()
+        self._used = False
 
     async def _let_go(self) -> None:
         if self._running is not None:

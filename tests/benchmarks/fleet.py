@@ -256,7 +256,7 @@ def _is_known(kit: Json) -> bool:
 
 @contextlib.asynccontextmanager
 async def _pulling(there: Boards, shown: Screen, pulled: dict[str, str]) -> AsyncIterator[None]:
-    """Pull each out when the screen first shows that it is being given the program, and put it back once the screen has missed it."""
+    """Pull each out when the screen first shows it being given the program; put it back once it was missed."""
     tasks: dict[str, asyncio.Task[None]] = {}
 
     async def pull(kit: str) -> None:

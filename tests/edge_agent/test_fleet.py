@@ -3,12 +3,14 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from edge_agent.fleet_work import Kind, WorkState
 from edge_agent.route import LEASE_HEADER
 from firmware_bridge.fleet.each import Patience
+from firmware_bridge.fleet.flash_record import FlashRecords
 from tests.edge_agent.robot_room import assert_it_is_so, robot_room, states
-from tests.edge_agent.served_room import served
+from tests.edge_agent.served_room import TECHNICIAN, served
 from tests.firmware_bridge.fleet.lab import lab
 
 
@@ -222,3 +224,35 @@ async def test_the_centre_is_told_of_each_work(tmp_path: Path) -> None:
 async def test_a_room_without_robots_says_so(tmp_path: Path) -> None:
     async with served(tmp_path) as there, there.client() as client:
         assert (await client.get("/api/robots")).json()["error"] == "no-robots"
+
+
+async def test_firmware_is_written_on_a_line_that_is_lent_and_the_kit_is_back_afterwards(tmp_path: Path) -> None:
+    async with lab(tmp_path, micropython=2) as there:
+        library = there.library()
+        manifest = yaml.safe_load((library / "library.yaml").read_text(encoding="utf-8"))
+        digest = manifest["programs"][0]["files"]["gears.py"]
+        firmware = {"name": "own-main", "version": "3.1", "tool": "mpremote", "file": "gears.py", "sha256": digest}
+        (library / "library.yaml").write_text(yaml.safe_dump(manifest | {"firmwares": [firmware]}), encoding="utf-8")
+        async with robot_room(tmp_path / "data", there, library, TECHNICIAN) as room:
+            assert (await room.ask("flash", 422, firmware="own-main"))["error"] == "invalid"
+            with room.when("mp-01", "connecting") as connecting:
+                await room.ask("flash", firmware="own-main", kits=["mp-01"])
+                await connecting.wait()
+                kit = await room.kit("mp-01")
+                assert (kit["health"]["reason"], kit["problems"]) == ("lent", [])
+                await room.ask("stop")  # it is left alone: half a firmware would be worse
+                assert (await room.kit("mp-01"))["work"]["kind"] == "flash"
+            await room.until(lambda: not room.desk.is_busy("mp-01"))
+            kit = await room.kit("mp-01")
+            assert (kit["work"]["state"], kit["work"]["what"]) == ("done", "own-main"), kit
+            assert there.micropython("mp-01").files["main.py"] == (library / "gears.py").read_bytes()
+            await room.until(lambda: room.there.live.health("mp-01").is_well)
+
+
+async def test_one_whose_flashing_never_ended_is_named_until_it_is_flashed(tmp_path: Path) -> None:
+    async with lab(tmp_path, micropython=1) as there:
+        FlashRecords(tmp_path / "data" / "flashing").begin("mp-01", "/dev/ttyACM0", "own-main 3.1")
+        async with robot_room(tmp_path / "data", there) as room:
+            kit = await room.kit("mp-01")
+            assert (kit["ok"], [one["code"] for one in kit["problems"]]) == (False, ["half-flashed"])
+            assert "own-main 3.1" in kit["problems"][0]["detail"]
