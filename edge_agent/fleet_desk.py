@@ -106,7 +106,9 @@ class FleetDesk:
         self._flashing = asyncio.Semaphore(_FLASH_AT_ONCE)
 
     async def open(self) -> None:
-        """As it was before the restart."""
+        """As it was before the restart. A room without kits keeps nothing."""
+        if not self.devices:
+            return
         kept = await self._store.load() or Kept()
         self.job = kept.job
         self._holds = {kit: unverified(holds) for kit, holds in kept.holds.items() if kit in self.devices}
@@ -312,8 +314,9 @@ class FleetDesk:
         except Exception as bug:  # noqa: BLE001 - logged, with its trace; the other kits go on
             _log.exception("%s: a mistake of the gateway", kit.id)
             outcome = Outcome(kit.id, State.FAILED, type(bug).__name__, "internal")
-        del self._busy[kit.id]
-        await self._finish(kit.id, outcome)
+        if self._busy.get(kit.id) is asyncio.current_task():  # else something else was begun meanwhile
+            del self._busy[kit.id]
+            await self._finish(kit.id, outcome)
 
     async def _finish(self, kit: str, outcome: Outcome) -> None:
         work = ended(self._works[kit], outcome, now_us())
@@ -396,10 +399,13 @@ class FleetDesk:
                 return None  # somebody was quicker: what runs is not stopped for this
             return dict(await driver.look())
 
-        with suppress(DeviceError):  # it is lost again, and will be asked again
+        try:
             found = await self.live.work(kit, ask, "say what it has", TELL_S)
-            if found is not None:
-                self._know(kit, held(found))
+        except DeviceError as why:  # mostly it is lost again, and will be asked again
+            _log.info("%s: what it holds is not known: %s", kit, why)
+            return
+        if found is not None:
+            self._know(kit, held(found))
 
     def _know(self, kit: str, holds: tuple[Held, ...]) -> None:
         self._holds[kit] = holds

@@ -5,8 +5,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from classroom_profiles.capability import Command
 from edge_agent.fleet_work import Kind, WorkState
+from edge_agent.live_room import LiveRoom
 from edge_agent.route import LEASE_HEADER
+from firmware_bridge.errors import Refused
 from firmware_bridge.fleet.each import Patience
 from firmware_bridge.fleet.flash_record import FlashRecords
 from tests.edge_agent.robot_room import assert_it_is_so, robot_room, states
@@ -144,6 +147,25 @@ async def test_a_kit_that_somebody_else_holds_is_left_alone_but_may_be_stopped_b
         del room.client.headers[LEASE_HEADER]
         await room.ask("stop")
         assert states(await room.over()) == {"mp-01": "done", "mp-02": "done"}
+
+
+async def test_whoever_may_refuse_a_command_may_refuse_a_program(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with lab(tmp_path, micropython=1) as there, robot_room(tmp_path / "data", there) as room:
+
+        async def refuse(_: LiveRoom, device: str, command: Command) -> None:
+            raise Refused(f"{device} may not do {command} now")
+
+        monkeypatch.setattr(LiveRoom, "check", refuse)
+        await room.ask("deploy", program="line-follower", run=True)
+        work = (await room.over())["kits"][0]["work"]
+        assert (work["state"], work["code"], work["detail"]) == (
+            "failed",
+            "refused",
+            "mp-01 may not do program -> none now",
+        )
+        assert there.micropython("mp-01").files == {}
 
 
 async def test_what_cannot_be_is_answered_with_a_code(tmp_path: Path) -> None:
