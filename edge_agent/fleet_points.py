@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from classroom_profiles.capability import Value
 from classroom_profiles.reading import Reading
 from classroom_profiles.room import Device
-from classroom_profiles.telemetry import Measurement, Point, Series
+from classroom_profiles.telemetry import Point
 from edge_agent.fleet_work import Held, Kind, Work
-from edge_agent.telemetry_points import plain
+from edge_agent.telemetry_points import robot_point
 
 
 def work_points(
@@ -31,7 +31,4 @@ def work_points(
         if metric in readings:
             values[metric] = readings[metric].value
     simulated = any(reading.simulated for reading in readings.values())
-    return [
-        Point(Series(Measurement.ROBOT, room, device.id, str(device.role), metric), time_us, plain(value), simulated)
-        for metric, value in values.items()
-    ]
+    return [robot_point(room, device, metric, value, time_us, simulated) for metric, value in values.items()]

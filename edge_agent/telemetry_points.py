@@ -14,20 +14,20 @@ def reading_point(room: str, device: Device, reading: Reading, is_state: bool) -
     """`is_state`: it reads something that the device can be told, and is no measurement of the world."""
     measurement = Measurement.DEVICE if is_state else Measurement.READING
     series = Series(measurement, room, device.id, str(device.role), reading.metric)
-    return Point(series, reading.time_us, plain(reading.value), reading.simulated)
+    return Point(series, reading.time_us, _plain(reading.value), reading.simulated)
 
 
 def sample_point(room: str, device: Device, reading: Reading) -> Point:
     """One output of a sample of an experiment."""
     series = Series(Measurement.EXPERIMENT, room, device.id, str(device.role), reading.metric)
-    return Point(series, reading.time_us, plain(reading.value), reading.simulated)
+    return Point(series, reading.time_us, _plain(reading.value), reading.simulated)
 
 
 def health_points(room: str, device: Device, health: Health, time_us: int) -> list[Point]:
     def of(metric: str, value: Value) -> Point:
         return Point(Series(Measurement.DEVICE, room, device.id, str(device.role), metric), time_us, value)
 
-    return [of("health", str(health.state)), of("health_reason", plain(health.reason))]
+    return [of("health", str(health.state)), of("health_reason", _plain(health.reason))]
 
 
 def lesson_points(room: str, lesson: Lesson, time_us: int) -> list[Point]:
@@ -44,16 +44,22 @@ def lesson_points(room: str, lesson: Lesson, time_us: int) -> list[Point]:
     ]
 
 
+def robot_point(room: str, device: Device, metric: str, value: Value, time_us: int, simulated: bool) -> Point:
+    """Of a robot kit: what it was made to do, or how it was then."""
+    series = Series(Measurement.ROBOT, room, device.id, str(device.role), metric)
+    return Point(series, time_us, _plain(value), simulated)
+
+
 def lost_devices_point(room: str, count: int, time_us: int) -> Point:
     return Point(Series(Measurement.LESSON, room, LESSON, LESSON, "lost_devices"), time_us, count)
 
 
 def event_point(room: str, device: str, role: str, metric: str, value: str, time_us: int) -> Point:
     """Something that happened once and that somebody may want to count."""
-    return Point(Series(Measurement.EVENT, room, device, role, metric), time_us, plain(value))
+    return Point(Series(Measurement.EVENT, room, device, role, metric), time_us, _plain(value))
 
 
-def plain(value: Value) -> Value:
+def _plain(value: Value) -> Value:
     """Texts as the wire takes them: short, printable ASCII."""
     if isinstance(value, str):
         return "".join(letter if " " <= letter <= "~" else "?" for letter in value[:MAX_TEXT])

@@ -365,10 +365,11 @@ def make(options: Options, _wires: Wires) -> GcodePrinter:
     return GcodePrinter(options)
 
 
+_SAMPLE: dict[str, Any] = {"port": "usb:CZPX4720X004XC34242", "files": "/srv/lophoc/prints", "pause_lines": ["M125"]}
+
+
 def offer(_: Options) -> Offer:
-    """What it can heat is known when it was opened."""
     return Offer(frozenset((PROGRAM, PAUSE)))
 
 
-_SAMPLE: dict[str, Any] = {"port": "usb:CZPX4720X004XC34242", "files": "/srv/lophoc/prints", "pause_lines": ["M125"]}
 DRIVER = DriverKind(Options, make, _SAMPLE, offer, lambda options: port_address(options.port))
