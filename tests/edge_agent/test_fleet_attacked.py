@@ -11,7 +11,7 @@ from simulators.micropython import FAULTS
 from tests.edge_agent.robot_room import assert_it_is_so, robot_room, states
 from tests.firmware_bridge.fleet.lab import lab
 
-HURRIED = {"boot_s": 1.0, "answer_s": 0.5}
+HURRIED = {"boot_s": 0.7, "answer_s": 0.3}
 
 
 @pytest.mark.timeout(120)
@@ -20,7 +20,7 @@ async def test_whatever_happens_to_a_kit_the_end_is_told_truly(tmp_path: Path) -
         hurt = dict(zip(there.boards, [*FAULTS, "reset", "unplug"], strict=True))
         there.options |= dict.fromkeys(hurt, HURRIED)
         async with robot_room(tmp_path / "data", there) as room:
-            room.desk.be_patient(Patience(attempts=2, attempt_s=10.0, back_s=0.5), back_s=2.0)
+            room.desk.be_patient(Patience(attempts=2, attempt_s=10.0, back_s=0.3), back_s=1.0)
             with ExitStack() as stack:
                 for kit, fault in hurt.items():
                     board = there.micropython(kit)
