@@ -139,6 +139,21 @@ METRICS: tuple[Metric, ...] = (
         """,
     ),
     *_of(
+        Measurement.ROBOT,
+        """
+        work                | text   | what a kit was made to do: check, deploy, run, stop or flash
+        work_version        | text   | of deploy and flash: the program or firmware, and its version
+        work_outcome        | text   | done, unchanged, skipped, failed or interrupted
+        work_error          | text   | of one that failed: a short code; else empty
+        work_attempts       | number | how often it was tried
+        work_s              | number | from the tap to the outcome
+        programs            | number | on the kit afterwards, of one that holds programs
+        damaged_programs    | number | of those, the ones whose files are not what was installed
+        firmware            | text   | what the kit ran then
+        battery_percent     | number | of the kit then
+        """,
+    ),
+    *_of(
         Measurement.EVENT,
         """
         preempted           | text   | the profile of a lesson that another one ended

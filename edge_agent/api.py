@@ -25,6 +25,7 @@ from classroom_profiles.profile import Profile
 from edge_agent.access import Access, TooManyTries, WrongPin
 from edge_agent.catalogue import Catalogue
 from edge_agent.events import Events, TooManyStreams
+from edge_agent.fleet import Fleet
 from edge_agent.interlocks import Interlocks
 from edge_agent.lab import Lab
 from edge_agent.lessons import Busy, Lessons, NoLesson, UnknownProfile
@@ -85,6 +86,8 @@ class Parts:
     """What the centre has published."""
     lab: Lab | None = None
     """Benches, their runs, and who holds what."""
+    fleet: Fleet | None = None
+    """The robot kits."""
     began_s: float = field(default_factory=time.monotonic)
 
 
@@ -186,9 +189,9 @@ async def profiles(parts: _Parts) -> list[ProfileView]:
 
 
 _STREAM = {
-    "description": "`event: room` with the whole room first, and `leases`; then `device`, `lesson` (or null), "
-    "`interlock`, `uplink`, `bench` and `leases` as they change, each with its JSON in one line of `data:`; "
-    "and `heartbeat` every 5 s.",
+    "description": "`event: room` with the whole room first, `leases` and `robots` (where there are robot kits); then "
+    "`device`, `lesson` (or null), `interlock`, `uplink`, `bench`, `leases`, `catalogue`, `kit` and `robots` as they "
+    "change, each with its JSON in one line of `data:`; and `heartbeat` every 5 s.",
     "content": {"text/event-stream": {"schema": {"type": "string"}}},
 }
 

@@ -16,7 +16,7 @@ from classroom_profiles.interlock_check import rules_of
 from classroom_profiles.profile import Profile
 from classroom_profiles.room import Room
 from classroom_profiles.topics import Address
-from edge_agent import catalogue_routes, known_places, lab_routes
+from edge_agent import catalogue_routes, fleet, fleet_routes, known_places, lab_routes
 from edge_agent.access import Access
 from edge_agent.api import Parts, make_api
 from edge_agent.boot import boot_id
@@ -64,6 +64,8 @@ class Settings:
     data: Path
     broker: str
     uplink: str
+    library: Path | None = None
+    """The program library of the robot kits; in the data directory where left out."""
     names: tuple[str, ...] = ()
     """What the gateway is called in a browser's address line, besides its addresses and its host name."""
 
@@ -86,6 +88,9 @@ async def run_agent(
         interlocks = Interlocks(room.room, room.devices, rules, latches, changes, record, await latches.load())
         live = LiveRoom(room, Wires(mqtt=link), changes, record, guard=interlocks)
         lab = await stack.enter_async_context(opened(settings.data, live, record))
+        robots = await stack.enter_async_context(
+            fleet.opened(settings.data, live, record, lab.leases.check, settings.library)
+        )
         catalogue = Catalogue(
             settings.data, room.school, settings.profiles,
             is_safe=lambda: lessons.may_profiles_change(now_us()), record=record, changed=changes.catalogue,
@@ -100,6 +105,7 @@ async def run_agent(
         if not access.pins_set:
             say_no_pins(settings.data)
         views = Views(live, lessons, interlocks, journal, uplink, lab.views, catalogue)
+        views.fleet = robots.views
         settled = asyncio.Event()
         parts = Parts(
             room=live,
@@ -112,8 +118,10 @@ async def run_agent(
             access=access,
             settled=settled.is_set,
             lab=lab,
+            fleet=robots,
         )
-        guard = Guard(make_api(parts, lab_routes.router, catalogue_routes.router), settings.names)
+        routers = (lab_routes.router, catalogue_routes.router, fleet_routes.router)
+        guard = Guard(make_api(parts, *routers), settings.names)
         server = Server(guard, ready)
 
         async def settle() -> None:
@@ -124,6 +132,7 @@ async def run_agent(
             running = [
                 tasks.create_task(interlocks.run(live), name="interlocks"),
                 tasks.create_task(lab.run(), name="lab"),
+                tasks.create_task(robots.desk.run(), name="robots"),
                 tasks.create_task(live.run(), name="devices"),
                 tasks.create_task(lessons.run(), name="lessons"),
                 tasks.create_task(Triggers(live, lessons, record, lab.leases.check).run(), name="triggers"),

@@ -14,6 +14,8 @@ class Topic(StrEnum):
     LEASE = "lease"
     CATALOGUE = "catalogue"
     INTERLOCK = "interlock"
+    KIT = "kit"
+    FLEET = "fleet"
 
 
 class Watcher:
@@ -64,6 +66,14 @@ class Changes:
     def catalogue(self) -> None:
         """Other profiles or another timetable hold."""
         self._tell(Topic.CATALOGUE, "")
+
+    def kit(self, kit_id: str) -> None:
+        """A robot kit: how it is, what it holds, how far its work is."""
+        self._tell(Topic.KIT, kit_id)
+
+    def fleet(self) -> None:
+        """A job of the robot kits began or ended, or their program library is another."""
+        self._tell(Topic.FLEET, "")
 
     @contextmanager
     def watch(self) -> Iterator[Watcher]:

@@ -40,6 +40,10 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
     help="A folder with profiles of your own, besides the built-in ones; one of the same id goes before those.",
 )  # fmt: skip
 @click.option(
+    "--library", type=_FOLDER, metavar="DIR",
+    help="The program library of the robot kits, a folder with library.yaml; DIR/library of --data where left out.",
+)  # fmt: skip
+@click.option(
     "--name", "names", multiple=True, metavar="NAME",
     help="A name under which browsers reach this gateway, besides its addresses and its host name; repeatable.",
 )  # fmt: skip
@@ -51,6 +55,7 @@ def agent(
     host: str,
     port: int,
     profiles: Path | None,
+    library: Path | None,
     names: tuple[str, ...],
 ) -> None:
     """Run a room: its devices, its lessons, its API and its wall panel.
@@ -83,7 +88,7 @@ def agent(
         raise click.UsageError(str(wrong)) from wrong
     log = _log_to_stderr()
     _go_first(log)
-    settings = Settings(room, known, data, broker, uplink or broker, names)
+    settings = Settings(room, known, data, broker, uplink or broker, library, names)
 
     async def run() -> None:
         stopped = asyncio.Event()

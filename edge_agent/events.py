@@ -60,7 +60,7 @@ class Events:
         with self._counted(address, known) as there_is_room, self._changes.watch() as watcher:
             if not there_is_room:
                 return
-            yield _event("room", self._views.room()) + self._leases()
+            yield _event("room", self._views.room()) + self._leases() + self._robots()
             now = asyncio.get_running_loop().time
             beat_at = now() + self._heartbeat_s
             while True:
@@ -92,6 +92,14 @@ class Events:
                     yield self._leases()
                 case Topic.CATALOGUE:
                     yield _event("catalogue", self._views.catalogue())
+                case Topic.KIT:
+                    if self._views.fleet:
+                        yield _event("kit", self._views.fleet.kit(name))
+                case Topic.FLEET:
+                    yield self._robots()
+
+    def _robots(self) -> str:
+        return _event("robots", self._views.fleet.fleet()) if self._views.fleet else ""
 
     def _leases(self) -> str:
         if self._views.lab is None:

@@ -3,10 +3,10 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from classroom_profiles.capability import Command, Value
 from classroom_profiles.experiment import RunState, Sample
@@ -18,7 +18,7 @@ from edge_agent.changes import Changes
 from edge_agent.supervisor import Pace, Supervisor
 from edge_agent.telemetry_points import health_points, reading_point, sample_series
 from firmware_bridge import driver
-from firmware_bridge.driver import DriverKind, Mark, Wires
+from firmware_bridge.driver import Driver, DriverKind, Mark, Wires
 from firmware_bridge.errors import DeviceError
 
 _PACE = Pace()
@@ -31,6 +31,7 @@ _FIRST_VALUES_S = 2.0
 _log = logging.getLogger("lophoc.device")
 
 Listen = Callable[[Device, Change], None]
+_Result = TypeVar("_Result")
 
 
 class Guard(Protocol):
@@ -165,6 +166,28 @@ class LiveRoom:
     async def cut_off(self, device_id: str, command: Command, timeout_s: float) -> None:
         """For interlocks: as `command`, before all others and instead of them. Raises KeyError, DeviceError."""
         await self._live[device_id].supervisor.cut_off(command, timeout_s)
+
+    def driver_of(self, device_id: str) -> Driver | None:
+        """The driver that is open now, to look at; told by `command` and `work` alone. Raises KeyError."""
+        return self._live[device_id].supervisor.driver
+
+    async def work(
+        self, device_id: str, work: Callable[[Driver], Awaitable[_Result]], words: str, timeout_s: float
+    ) -> _Result:
+        """As `command`, for what is more than one; `check` before that what it does may be done."""
+        return await self._live[device_id].supervisor.work(work, words, timeout_s)
+
+    def interrupt(self, device_id: str) -> None:
+        """Whatever it is being told ends with NotNow. Raises KeyError."""
+        self._live[device_id].supervisor.interrupt()
+
+    def hurry(self, device_id: str) -> None:
+        """It may be back: try it now. Raises KeyError."""
+        self._live[device_id].supervisor.hurry()
+
+    def lent(self, device_id: str, timeout_s: float) -> AbstractAsyncContextManager[None]:
+        """Its line is closed and free for another program meanwhile. Raises KeyError; Timeout when entered."""
+        return self._live[device_id].supervisor.lent(timeout_s)
 
     @contextmanager
     def listen(self, listener: Listen) -> Iterator[None]:

@@ -8,9 +8,10 @@ make ─► open ─► changes ... ─► lost ─► close ─► wait (longer
 import asyncio
 import logging
 import math
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass
+from typing import TypeVar
 
 from classroom_profiles.capability import Command
 from classroom_profiles.experiment import RunState, Sample
@@ -21,6 +22,9 @@ from firmware_bridge.driver import Driver
 from firmware_bridge.errors import BadReply, DeviceError, NotNow, Refused, Timeout, Unreachable
 
 _BROKEN_DRIVER = Health(HealthState.FAULT, "driver")
+LENT = Health(HealthState.UNREACHABLE, "lent")
+"""Its line is somebody else's for a while: firmware is written."""
+_Result = TypeVar("_Result")
 
 _log = logging.getLogger("lophoc.device")
 
@@ -66,7 +70,11 @@ class Supervisor:
         self._cutting: set[asyncio.Timeout] = set()
         """Of those, what comes before all others."""
         self._displaced: set[asyncio.Timeout] = set()
-        """Of those, what had to give way to it."""
+        """Of those, what had to give way."""
+        self._line: asyncio.Timeout | None = None
+        """Of the session that goes on; None between two."""
+        self._lent = 0
+        self._hurry, self._closed = asyncio.Event(), asyncio.Event()
         self._health = NOT_OPENED
         self._lost = False
         self._complained: set[str] = set()
@@ -77,11 +85,46 @@ class Supervisor:
         waits = delays(self._pace.first_wait_s, self._pace.longest_wait_s)
         while True:
             began = loop.time()
-            health, why = await self._session()
+            health, why = await self._bounded_session()
             self._hear(health, str(why))
             if loop.time() - began > self._pace.steady_s:
                 waits = delays(self._pace.first_wait_s, self._pace.longest_wait_s)
-            await asyncio.sleep(next(waits))
+            if await self._hurried(next(waits)):
+                waits = delays(self._pace.first_wait_s, self._pace.longest_wait_s)
+
+    @property
+    def driver(self) -> Driver | None:
+        """The one that is open now; None between two. To be told only by `command` and `work`."""
+        return self._driver
+
+    def hurry(self) -> None:
+        """Do not wait for the next try: somebody has put it back."""
+        self._hurry.set()
+
+    def interrupt(self) -> None:
+        """Whatever it is being told now ends with NotNow: what comes next cannot wait for it."""
+        for limit in self._telling - self._cutting:
+            if not limit.expired():
+                self._displaced.add(limit)
+                limit.reschedule(0.0)
+
+    @asynccontextmanager
+    async def lent(self, timeout_s: float) -> AsyncIterator[None]:
+        """Its line is free meanwhile: closed, and not opened again. Raises Timeout if it cannot be closed so soon."""
+        self._lent += 1
+        try:
+            try:
+                async with asyncio.timeout(timeout_s):
+                    while self._line is not None:
+                        if not self._line.expired():
+                            self._line.reschedule(0.0)
+                        await self._closed.wait()
+            except TimeoutError:
+                raise Timeout(f"its line was not closed in {timeout_s:g} s") from None
+            yield
+        finally:
+            self._lent -= 1
+            self._hurry.set()
 
     @property
     def is_told(self) -> bool:
@@ -99,17 +142,20 @@ class Supervisor:
 
         At once Unreachable while it is not open, and as soon as the line is lost.
         """
-        await self._tell(command, timeout_s, self._turn)
+        await self.work(lambda driver: driver.command(command), f"confirm {command}", timeout_s)
 
     async def cut_off(self, command: Command, timeout_s: float) -> None:
         """As `command`, but before all others: whatever else it is being told now ends with NotNow."""
-        for limit in self._telling - self._cutting:
-            if not limit.expired():
-                self._displaced.add(limit)
-                limit.reschedule(0.0)
-        await self._tell(command, timeout_s, None)
+        self.interrupt()
+        await self._work(lambda driver: driver.command(command), f"confirm {command}", timeout_s, None)
 
-    async def _tell(self, command: Command, timeout_s: float, turn: asyncio.Lock | None) -> None:
+    async def work(self, work: Callable[[Driver], Awaitable[_Result]], words: str, timeout_s: float) -> _Result:
+        """As `command`, for what is more than one; `words`: what it did not do, if the time was not enough."""
+        return await self._work(work, words, timeout_s, self._turn)
+
+    async def _work(
+        self, work: Callable[[Driver], Awaitable[_Result]], words: str, timeout_s: float, turn: asyncio.Lock | None
+    ) -> _Result:
         """In its turn, or at once: the driver itself has one conversation at a time."""
         driver = self._open_driver()
         began = False
@@ -122,8 +168,7 @@ class Supervisor:
                     async with turn or nullcontext():
                         if self._driver is driver:
                             began = True
-                            await driver.command(command)
-                            return
+                            return await work(driver)
                 raise Unreachable("the line was lost before it could be told")
             except TimeoutError:
                 if not limit.expired():
@@ -132,18 +177,51 @@ class Supervisor:
                     lost = "while it was told" if began else "before it could be told"
                     raise Unreachable(f"the line was lost {lost}") from None
                 if limit in self._displaced:
-                    raise NotNow("an interlock took the device") from None
+                    raise NotNow("it had to give way to what cannot wait") from None
                 if not began:
                     raise NotNow(f"it was busy with another command for {timeout_s:g} s") from None
-                raise Timeout(f"it did not confirm {command} in {timeout_s:g} s") from None
+                raise Timeout(f"it did not {words} in {timeout_s:g} s") from None
             finally:
                 for those in (self._telling, self._cutting, self._displaced):
                     those.discard(limit)
+                if self._driver is driver:
+                    self.controls = driver.controls  # it may have got a program meanwhile
 
     def _open_driver(self) -> Driver:
         if self._driver is None:
             raise Unreachable(f"it is not connected ({self._health.reason})")
         return self._driver
+
+    async def _bounded_session(self) -> tuple[Health, BaseException]:
+        """A session, unless the line is lent meanwhile: then that is its end, or it does not begin."""
+        if self._lent:
+            return LENT, NotNow("its line is lent")
+        self._closed.clear()
+        self._hurry.clear()
+        try:
+            async with asyncio.timeout(None) as line:
+                self._line = line
+                return await self._session()
+        except TimeoutError:
+            if not line.expired():
+                raise
+            return LENT, NotNow("its line is lent")
+        finally:
+            self._line = None
+            self._closed.set()
+
+    async def _hurried(self, wait_s: float) -> bool:
+        """Wait so long, or until somebody is in a hurry, but as long as the line is lent."""
+        hurried = False
+        while not hurried or self._lent:
+            try:
+                async with asyncio.timeout(None if self._lent else wait_s):
+                    await self._hurry.wait()
+            except TimeoutError:
+                break
+            self._hurry.clear()
+            hurried = True
+        return hurried
 
     async def _session(self) -> tuple[Health, BaseException]:
         """From opening to loss: what that means, and why."""

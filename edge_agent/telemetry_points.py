@@ -45,6 +45,12 @@ def lesson_points(room: str, lesson: Lesson, time_us: int) -> list[Point]:
     ]
 
 
+def robot_point(room: str, device: Device, metric: str, value: Value, time_us: int, simulated: bool) -> Point:
+    """Of a robot kit: what it was made to do, or how it was then."""
+    series = Series(Measurement.ROBOT, room, device.id, str(device.role), metric)
+    return Point(series, time_us, _plain(value), simulated)
+
+
 def lost_devices_point(room: str, count: int, time_us: int) -> Point:
     return Point(Series(Measurement.LESSON, room, LESSON, LESSON, "lost_devices"), time_us, count)
 

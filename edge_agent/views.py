@@ -25,6 +25,7 @@ from edge_agent.rank import Rank
 from edge_agent.uplink import Uplink
 
 if TYPE_CHECKING:
+    from edge_agent.fleet_views import FleetViews
     from edge_agent.lab_views import LabViews
 
 
@@ -222,6 +223,8 @@ class Views:
     ) -> None:
         self.lab = lab
         self._catalogue = catalogue
+        self.fleet: FleetViews | None = None
+        """Set once there is a desk for the room's robot kits."""
         self._room, self._lessons, self._interlocks = room, lessons, interlocks
         self._journal, self._uplink = journal, uplink
 

@@ -231,10 +231,11 @@ class PrinterLink:
             await self._quiet()  # an ok that came late belongs to the line before
 
     async def _outcome(self) -> Ok | Resend | None:
-        """None for silence."""
+        """None for silence: what a printer says also while it has nothing to do is no sign of work, nor is noise."""
+        silent_at = self._now + self._silence_s
         while True:
             try:
-                async with asyncio.timeout(self._silence_s):
+                async with asyncio.timeout_at(silent_at):
                     said = await self._reply()
             except TimeoutError:
                 self.check()
@@ -244,6 +245,18 @@ class PrinterLink:
             if isinstance(said, Waiting):
                 return None
             self._check_halted()
+            if self._is_at_work(said):
+                silent_at = self._now + self._silence_s
+
+    def _is_at_work(self, said: Said) -> bool:
+        match said:
+            case Busy():
+                return True
+            case Heat():
+                return said.waits or not self.reports_heat
+            case Words():
+                return said.sound
+        return False
 
     async def _ok_after_resend(self) -> None:
         """Most printers say ok after they asked for a line again; some do not."""

@@ -61,6 +61,8 @@ class Heat:
 
     now: dict[str, float] = field(default_factory=dict)
     target: dict[str, float] = field(default_factory=dict)
+    waits: bool = False
+    """It waits for this heat (`W:`), and does nothing else meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +92,14 @@ class Words:
     """Anything else."""
 
     text: str
+    sound: bool = True
+    """Without a byte that no printer says: it is no noise."""
 
 
 Said = Ok | Resend | Busy | Waiting | Started | Halted | Heat | Identity | Able | Action | Words
 
 _RESEND = re.compile(r"(?:Resend|rs)\s*:?\s*(?:N\s*)?(\d{1,9})\b", re.IGNORECASE)
+_NOISE = re.compile(rb"[^\t\r\n\x20-\x7e\xa0-\xff]")
 _HEAT = re.compile(r"(?:^|\s)(T\d?|B|C):\s*(-?\d{1,4}(?:\.\d{1,4})?)(?:\s*/\s*(-?\d{1,4}(?:\.\d{1,4})?))?")
 _ACTION = re.compile(r"//\s*action:\s*([a-z_]{1,32})")
 _FIRMWARE = re.compile(r"FIRMWARE_NAME:\s*(.*?)(?:\s+[A-Z][A-Z_]{3,}:|\s*\(|$)")
@@ -149,7 +154,7 @@ def parse(raw: bytes) -> tuple[Said, ...]:
     if found := _CAPABILITY.search(text):
         return (Able(found[1], found[2] == "1"),)
     heat = _heat(text)
-    return (heat,) if heat else (Words(text),)
+    return (heat,) if heat else (Words(text, _NOISE.search(raw) is None),)
 
 
 def _heat(text: str) -> Heat | None:
@@ -162,4 +167,4 @@ def _heat(text: str) -> Heat | None:
         now[heater] = float(at)
         if wanted:
             target[heater] = float(wanted)
-    return Heat(now, target) if now else None
+    return Heat(now, target, " W:" in text) if now else None

@@ -27,6 +27,8 @@ Told = Callable[[int], None]
 class BoardFull(Refused):
     """Its flash has no room for this; what was there is there still."""
 
+    reason = "board-full"
+
 
 @dataclass(frozen=True, slots=True)
 class Board:

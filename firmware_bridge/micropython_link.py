@@ -34,6 +34,8 @@ WORDS_MAX = 160
 class Raised(Refused):
     """The code that it was given ended in an exception. The text is the last line of the traceback, and where."""
 
+    reason = "program-error"
+
     def __init__(self, traceback: str) -> None:
         lines = [line.strip() for line in traceback.splitlines() if line.strip()] or ["an error without words"]
         places = re.findall(r'File "([^"]*)", line (\d+)', traceback)

@@ -8,13 +8,20 @@ or the new one, and the board can say which.
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from classroom_profiles.capability import NO_PROGRAM
 from firmware_bridge.errors import BadReply
-from firmware_bridge.micropython_files import TEMPORARY, BoardFiles, Told
+from firmware_bridge.micropython_files import TEMPORARY, BoardFiles, BoardFull, Told
 from firmware_bridge.programs import Bundle, Installed
+
+_NAME, _VERSION = re.compile(r"[a-z0-9][a-z0-9-]{0,47}"), re.compile(r"[0-9]{1,6}(\.[0-9]{1,6}){0,3}")
+_FILE, _SHA256 = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}"), re.compile(r"[0-9a-f]{64}")
+_MOST_FILES = 32
+"""As the library has them."""
 
 RECORD = "lophoc.json"
 _WITHOUT = "lophoc.json.less"
@@ -37,7 +44,7 @@ def read_record(content: bytes | None) -> Record:
     """A record that cannot be read names nothing: what it named is deployed again."""
     try:
         written = json.loads(content or b"{}")
-        return {str(name): _program(one) for name, one in written["programs"].items()}
+        return {name: _program(name, one) for name, one in written["programs"].items()}
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return {}
 
@@ -49,9 +56,20 @@ def write_record(record: Record) -> bytes:
     return json.dumps({"programs": programs}, sort_keys=True, separators=(",", ":")).encode()
 
 
-def _program(written: Any) -> Program:
-    files = {str(name): str(digest) for name, digest in written["files"].items()}
-    return Program(str(written["version"]), str(written["main"]), files)
+def _program(name: str, written: Any) -> Program:
+    """Raises ValueError for what nobody has deployed: a board may say anything."""
+    version, main, files = written["version"], written["main"], dict(written["files"])
+    sound = (
+        _NAME.fullmatch(name)
+        and name != NO_PROGRAM
+        and _VERSION.fullmatch(version)
+        and 0 < len(files) <= _MOST_FILES
+        and main in files
+        and all(_FILE.fullmatch(file) and _SHA256.fullmatch(digest) for file, digest in files.items())
+    )
+    if not sound:
+        raise ValueError(name)
+    return Program(version, main, files)
 
 
 @dataclass(slots=True)
@@ -77,6 +95,13 @@ class BoardPrograms:
     async def install(self, bundle: Bundle, told: Told = lambda _: None) -> None:
         """Returns when the board has confirmed every file. Raises BoardFull, and the errors of a lost line."""
         await self.files.tidy()
+        try:
+            await self._install(bundle, told)
+        except BoardFull:
+            await self.files.tidy()  # or what did arrive would keep the board full
+            raise
+
+    async def _install(self, bundle: Bundle, told: Told) -> None:
         for file, content in bundle.files.items():
             await self.files.put(file, content, told)
         digests = {file: hashlib.sha256(content).hexdigest() for file, content in bundle.files.items()}

@@ -47,6 +47,9 @@ class Programmable(Protocol):
     async def damaged(self, name: str) -> tuple[str, ...]:
         """The files of an installed program that are not what they were when it was installed."""
 
+    async def look(self) -> Mapping[Installed, tuple[str, ...]]:
+        """What it has, asked now, each with its files that are not what they were. Stops what runs."""
+
     async def install(self, bundle: Bundle, told: Callable[[int], None]) -> None:
         """Stops what runs; returns when the device has confirmed every file.
 

@@ -25,17 +25,20 @@ const SWITCHES = ["power", "switch"]; // while these say off, the rest of a devi
 export function devicesView(acts) {
   const logIn = pushButton({ icon: "person", text: t("ui.needTeacher"), onPress: acts.person });
   const heading = make("h2", { id: "devices-title" }, t("ui.devices"));
+  const robotsText = make("span", { class: "button-text" }, t("ui.robots"));
+  const robots = make("a", { class: "button quiet robots-link", href: "robots" }, icon("robot"), robotsText);
   const groups = make("div", { class: "groups" });
   const node = make(
     "section",
     { class: "devices", "aria-labelledby": "devices-title" },
-    make("div", { class: "devices-head" }, heading, logIn.node),
+    make("div", { class: "devices-head" }, heading, robots, logIn.node),
     groups
   );
   return {
     node,
     update(state) {
       logIn.node.hidden = state.mayControl();
+      robots.hidden = !state.devices.some((one) => one.role === "robot-kit");
       keepChildren(groups, grouped(state), (group) => group.key, (group) => groupView(group.key, acts));
     },
   };

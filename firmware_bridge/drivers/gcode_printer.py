@@ -141,7 +141,7 @@ class GcodePrinter:
         return self
 
     async def __aexit__(self, *error: object) -> None:
-        if self._printing is not None:
+        if self._printing is not None and not self._printing.done():
             self._printing.cancel()
             await asyncio.wait({self._printing})
             with contextlib.suppress(DeviceError, TimeoutError):  # it may hang, or be gone: then nobody can cool it
@@ -170,6 +170,8 @@ class GcodePrinter:
                 while self._untold:
                     yield self._untold.popleft()
                 raise
+            if self._printing is not None and self._printing.done():
+                self._printing.result()  # a mistake of ours does not go on in silence
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._options.poll_s):
                     await self._news.wait()
@@ -235,7 +237,7 @@ class GcodePrinter:
         self._check_ready()
 
     async def _run(self, job: _Print, file: GcodeFile) -> None:
-        """The whole print; never raises but when it is cancelled."""
+        """The whole print; never raises but when it is cancelled, or by a mistake of ours."""
         error = ""
         try:
             await self._send_all(job, file)
@@ -246,6 +248,11 @@ class GcodePrinter:
                 await self._rest()
         except asyncio.CancelledError:
             error = "the agent has ended"
+            raise
+        except Exception as mistake:
+            error = f"{type(mistake).__name__} in the driver"
+            with contextlib.suppress(DeviceError):
+                await self._rest()
             raise
         finally:
             if error:
@@ -307,7 +314,6 @@ class GcodePrinter:
             await self._link.shout("M108")
         await asyncio.wait({self._printing})
         self._check_ready()
-        self._say("program_error", "")
 
     async def _rest(self) -> None:
         for words in self._options.off_lines:

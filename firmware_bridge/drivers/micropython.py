@@ -20,7 +20,7 @@ Source: MicroPython's documentation of the raw REPL; MicroPython 1.9.2 to 1.29.
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
@@ -102,6 +102,10 @@ class MicroPythonBoard:
         )
         self._board: Board | None = None
         self._programs: BoardPrograms | None = None
+        self._asked = True
+        """Whether `_programs` knows what the board has; not after a transfer that was broken off."""
+        self._used = True
+        """Whether a program may have left something in its memory, or at work in its pins and timers."""
         self._running: asyncio.Task[None] | None = None
         self._values: dict[str, Value] = {}
         self._untold: deque[Reading] = deque(maxlen=_UNTOLD_MAX)
@@ -124,16 +128,23 @@ class MicroPythonBoard:
     async def __aenter__(self) -> Self:
         try:
             await self._link.open()
-            self._board = await ask_who(self._link)
-            self._programs = BoardPrograms(BoardFiles(self._link, self._board))
-            await self._programs.read()
-            self._say("firmware", self._board.firmware)
+            try:
+                await self._learn()
+            except Raised:  # what ran may have left it no memory to answer with
+                await self._start_afresh()
+                await self._learn()
             await self._rest()
             await self._measure()
         except BaseException:
             await self._link.close()
             raise
         return self
+
+    async def _learn(self) -> None:
+        self._board = await ask_who(self._link)
+        self._programs = BoardPrograms(BoardFiles(self._link, self._board))
+        await self._programs.read()
+        self._say("firmware", self._board.firmware)
 
     async def __aexit__(self, *error: object) -> None:
         await self._let_go()
@@ -179,23 +190,47 @@ class MicroPythonBoard:
                 await self._rest()
             elif self._values.get("robot") != _READY:
                 await self._link.soft_reset()
+                self._used = False
                 self._say("robot", _READY)
             elif self._running is None:
-                await self._link.run("pass")
+                await self._look()
 
     async def damaged(self, name: str) -> tuple[str, ...]:
         async with self._conversation:
-            if self._programs is None or name not in self._programs.record:
+            if self._programs is None:
                 return ()
-            await self._halt()
+            await self._ask_again()
+            if name not in self._programs.record:
+                return ()
+            await self._halt_wholly()
             return await self._programs.damaged(name)
+
+    async def look(self) -> Mapping[Installed, tuple[str, ...]]:
+        async with self._conversation:
+            self._link.check()
+            assert self._programs is not None, "else it is not open"
+            await self._halt_wholly()
+            await self._measure()
+            self._asked = False
+            await self._ask_again()
+            return {one: await self._programs.damaged(one.name) for one in self.installed}
 
     async def install(self, bundle: Bundle, told: Callable[[int], None]) -> None:
         async with self._conversation:
             self._link.check()
             assert self._programs is not None, "else it is not open"
-            await self._halt()
+            await self._ask_again()
+            await self._halt_wholly()
+            self._asked = False
             await self._programs.install(bundle, told)
+            self._asked = True
+
+    async def _ask_again(self) -> None:
+        if not self._asked:
+            assert self._programs is not None, "else it is not open"
+            await self._halt_wholly()
+            await self._programs.read()
+            self._asked = True
 
     def _check_known(self, command: Command) -> None:
         self._link.check()
@@ -215,6 +250,10 @@ class MicroPythonBoard:
 
     async def _rest(self) -> None:
         await self._halt()
+        if self._used and self._values.get("robot") is not None:
+            with contextlib.suppress(Raised):  # at once; it is done again, and read back, below
+                await self._link.run("\n".join(_off(pin, self._pins) for pin in self._options.off_pins) or "pass")
+        await self._halt_wholly()
         for pin in self._options.off_pins:
             level = await self._answer(_off(pin, self._pins), f"pin {pin}")
             if level != "0":
@@ -224,8 +263,14 @@ class MicroPythonBoard:
         self._say("robot", _IDLE)
 
     async def _look(self) -> None:
-        await self._link.run("pass")
-        await self._measure()
+        try:
+            await self._link.run("pass")
+            await self._measure()
+        except Raised:
+            if not self._used:
+                raise
+            await self._start_afresh()
+            await self._measure()
 
     async def _measure(self) -> None:
         if (battery := self._options.battery) is None:
@@ -251,9 +296,13 @@ class MicroPythonBoard:
         """Raises Refused for a program that is damaged, or ends at once in an error."""
         assert self._programs is not None, "else it is not open"
         await self._halt()
+        await self._ask_again()
+        if name not in self._programs.record:
+            raise Refused(f"it does not have {name} any more; deploy it")
         if damaged := await self._programs.damaged(name):
             raise Refused(f"{name} is damaged ({', '.join(damaged)}); deploy it again")
         await self._link.soft_reset()
+        self._used = True
         self._say("program_error", "")
         await self._link.start(_program_code(self._programs.record[name].main))
         try:
@@ -294,6 +343,16 @@ class MicroPythonBoard:
             await self._let_go()
             await self._link.interrupt()
         self._say("program", NO_PROGRAM)
+
+    async def _halt_wholly(self) -> None:
+        """And nothing is left of it: neither in memory, which it may have filled, nor in timers and pins."""
+        await self._halt()
+        if self._used:
+            await self._start_afresh()
+
+    async def _start_afresh(self) -> None:
+        await self._link.soft_reset()
+        self._used = False
 
     async def _let_go(self) -> None:
         if self._running is not None:

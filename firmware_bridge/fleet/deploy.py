@@ -18,7 +18,21 @@ from firmware_bridge.programs import Bundle, Installed, Programmable
 
 _ROBOT, _PROGRAM = Target(Capability.ROBOT), Target(Capability.PROGRAM)
 _IDLE, _READY = WORDS[Capability.ROBOT]
-_PATIENCE, _STOP_PATIENCE = Patience(), Patience(attempts=2, back_s=5.0)
+_PATIENCE = Patience()
+_STOP_PATIENCE = Patience(attempts=2, attempt_s=15.0, back_s=5.0, at_once=1000)
+"""All at the same moment: none waits for one that is slow."""
+
+
+class OtherFirmware(Refused):
+    """The program is for another firmware than the kit has."""
+
+    reason = "other-firmware"
+
+
+class NotOnKit(Refused):
+    """The kit does not have the program."""
+
+    reason = "not-on-kit"
 
 
 async def deploy(
@@ -34,6 +48,27 @@ async def deploy(
 
     async def one(kit: Kit, told: Told) -> Outcome:
         return await _deploy(kit, bundle, firmware, run, told)
+
+    return await for_each(kits, one, told, patience)
+
+
+async def start(
+    kits: Iterable[Kit], program: str, *, told: Told = lambda _: None, patience: Patience = _PATIENCE
+) -> Report:
+    """Run what a kit has already under that name; it is verified first. A kit without programs gets ready."""
+
+    async def one(kit: Kit, told: Told) -> Outcome:
+        told(Progress(kit.id, "opening"))
+        async with kit.opened() as driver:
+            if not isinstance(driver, Programmable):
+                await _be_ready(kit, driver, told)
+                return Outcome(kit.id, State.DONE, running=_READY)
+            found = next((one for one in driver.installed if one.name == program), None)
+            if found is None:
+                raise NotOnKit(f"it does not have {program}; deploy it")
+            await _be_ready(kit, driver, told)
+            await driver.command(Command(_PROGRAM, program))
+            return Outcome(kit.id, State.DONE, program=str(found), running=program)
 
     return await for_each(kits, one, told, patience)
 
@@ -54,7 +89,8 @@ async def _deploy(kit: Kit, bundle: Bundle, firmware: str, run: bool, told: Told
         _check_firmware(driver.release, bundle, firmware)
         told(Progress(kit.id, "checking"))
         wanted = Installed(bundle.name, bundle.version)
-        unchanged = wanted in driver.installed and not await driver.damaged(bundle.name)
+        damaged = await driver.damaged(bundle.name)
+        unchanged = wanted in driver.installed and not damaged
         if not unchanged:
             await driver.install(bundle, _counted(kit.id, bundle.size_bytes, told))
         if run:
@@ -84,7 +120,7 @@ async def _be_ready(kit: Kit, driver: Driver, told: Told) -> None:
 def _check_firmware(release: str, bundle: Bundle, firmware: str) -> None:
     """Raises Refused."""
     if firmware and not SpecifierSet(firmware).contains(release, prereleases=True):
-        raise Refused(
+        raise OtherFirmware(
             f"{bundle.name} {bundle.version} is for firmware {firmware}, and this kit has {release}; flash it"
         )
 

@@ -55,7 +55,7 @@ async def _tried(kit: Kit, job: Job, told: Told, patience: Patience) -> Outcome:
             async with asyncio.timeout(patience.attempt_s):
                 return replace(await job(kit, told), attempts=attempt)
         except (Refused, NotNow) as no:
-            return Outcome(kit.id, State.FAILED, str(no), no.code, attempts=attempt)
+            return Outcome(kit.id, State.FAILED, str(no), no.code, no.reason, attempts=attempt)
         except TimeoutError:
             last = Timeout(f"it was not done in {patience.attempt_s:g} s")
         except DeviceError as error:
@@ -65,7 +65,7 @@ async def _tried(kit: Kit, job: Job, told: Told, patience: Patience) -> Outcome:
             if not await _back(kit, patience.back_s):
                 last = type(last)(f"{last}; it did not come back in {patience.back_s:g} s")
                 break
-    return Outcome(kit.id, State.FAILED, str(last), last.code, attempts=attempt)
+    return Outcome(kit.id, State.FAILED, str(last), last.code, last.reason, attempts=attempt)
 
 
 async def _back(kit: Kit, within_s: float) -> bool:

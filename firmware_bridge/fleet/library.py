@@ -22,6 +22,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from classroom_profiles import plain_words, yaml_tree
+from classroom_profiles.capability import NO_PROGRAM
 from classroom_profiles.model import Model, Name, Slug
 from classroom_profiles.problem import DocumentError, Loc, Problem, did_you_mean
 from classroom_profiles.yaml_tree import Tree
@@ -41,7 +42,7 @@ def _range(text: str) -> str:
 
 
 def _free(name: str) -> str:
-    if name in _RESERVED or name.endswith((".new", ".less")):
+    if name.casefold() in _RESERVED or name.casefold().endswith((".new", ".less")):
         raise ValueError(f"'{name}' is a name that lophoc itself uses on a board")
     return name
 
@@ -69,7 +70,16 @@ class LibraryProgram(Model):
     files: dict[BoardFile, Sha256] = Field(min_length=1, max_length=32, description="each file and its hash")
 
     @model_validator(mode="after")
+    def _is_no_other_word(self) -> "LibraryProgram":
+        if self.name == NO_PROGRAM:
+            raise ValueError(f"'name' is '{NO_PROGRAM}', which means that no program runs")
+        return self
+
+    @model_validator(mode="after")
     def _has_its_main(self) -> "LibraryProgram":
+        alike = [name for name in self.files if sum(name.casefold() == other.casefold() for other in self.files) > 1]
+        if alike:
+            raise ValueError(f"'files' has {' and '.join(alike)}, which are one file on a board with a FAT file system")
         if self.main not in self.files:
             raise ValueError(f"'main' is {self.main}, which is not among its files")
         return self

@@ -39,6 +39,8 @@ class Outcome:
     """Why it was skipped or failed, and what to do; empty if all is well."""
     code: str = ""
     """Of a failure, as DeviceError has it."""
+    reason: str = ""
+    """Of a failure, where more is known than its code says: `board-full`, `other-firmware`, `unplugged` …"""
     program: str = ""
     """What the kit confirmed to have, as `line-follower 1.2.0`; empty if that is not known, or nothing."""
     running: str = ""

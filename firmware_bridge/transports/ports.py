@@ -17,6 +17,12 @@ USB = "usb:"
 """Before the serial number, where a port is named by its board."""
 
 
+class SeveralBoards(Unreachable):
+    """Which of them is meant cannot be told."""
+
+    reason = "several-boards"
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class SeenPort:
     """A serial port as the system describes it."""
@@ -47,7 +53,7 @@ def seen() -> tuple[SeenPort, ...]:
 def device_of(name: str, ports: Iterable[SeenPort]) -> str:
     """The device to open for a port's name: itself, or for `usb:NUMBER` the port of the board with that number.
 
-    Raises Unplugged if no board has it, Unreachable if several have (clones are made with one number).
+    Raises Unplugged if no board has it, SeveralBoards if several have (clones are made with one number).
     """
     if not name.startswith(USB):
         return name
@@ -55,7 +61,9 @@ def device_of(name: str, ports: Iterable[SeenPort]) -> str:
     there = list(ports)
     found = [port.device for port in there if _same(port.serial_number, number)]
     if len(found) > 1:
-        raise Unreachable(f"{len(found)} boards say that they are {number} ({', '.join(found)}); name the port instead")
+        raise SeveralBoards(
+            f"{len(found)} boards say that they are {number} ({', '.join(found)}); name the port instead"
+        )
     if not found:
         known = ", ".join(sorted(port.serial_number for port in there if port.serial_number)) or "none"
         raise Unplugged(f"no board {number} is plugged in; boards here: {known}")

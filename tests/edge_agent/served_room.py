@@ -18,8 +18,9 @@ from classroom_profiles.reading import Change, Health, HealthState
 from classroom_profiles.room import Room
 from classroom_profiles.state import Control
 from classroom_profiles.topics import Address
+from edge_agent import fleet, fleet_routes
 from edge_agent.access import Access
-from edge_agent.api import Parts, make_api
+from edge_agent.api import PANEL, Parts, make_api
 from edge_agent.app import Server, bind
 from edge_agent.boot import boot_id
 from edge_agent.changes import Changes
@@ -198,6 +199,7 @@ async def served(
     real: Room | None = None,
     profiles: tuple[Profile, ...] = PROFILES,
     interlocks: tuple[dict[str, Any], ...] = (),
+    library: Path | None = None,
 ) -> AsyncIterator[Served]:
     """The room, its devices tried, its API listening. `real`: another room, with the drivers that it names."""
     changes, lamps = Changes(), dict[str, Lamp]()
@@ -218,21 +220,27 @@ async def served(
         )
         live = LiveRoom(there, Wires(), changes, journal.write, kind_of=find if real else lambda _: kind, guard=rules)
         lab = await stack.enter_async_context(opened(data, live, journal.write))
+        robots = await stack.enter_async_context(fleet.opened(data, live, journal.write, lab.leases.check, library))
         by_id = {one.id: one for one in profiles}
         lessons = Lessons(live, by_id, store, changes, journal.write, pause_s=0, may_tell=lab.leases.check)
         rules.when_tripped(lessons.interlocked)
         uplink = Uplink("mqtt://127.0.0.1:1", Address(there.school, there.gateway_id), journal, changes.uplink)
         views = Views(live, lessons, rules, journal, uplink, lab.views)
+        views.fleet = robots.views
         events = Events(views, changes, heartbeat_s=heartbeat_s, most=most)
         access = Access(Pins(data / FILE, PINS if pins is None else pins), open_view)
-        parts = Parts(live, lessons, rules, by_id, views, events, access, lambda: True, panel or PANEL_FOLDER, lab=lab)
+        parts = Parts(
+            live, lessons, rules, by_id, views, events, access, lambda: True, panel or PANEL,
+            lab=lab, fleet=robots,
+        )  # fmt: skip
         ready = asyncio.Event()
-        guard = Guard(make_api(parts, router), names)
+        guard = Guard(make_api(parts, router, fleet_routes.router), names)
         server = Server(guard, ready.set, connection)
         listening = bind("127.0.0.1", 0)
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         async with asyncio.TaskGroup() as tasks:
-            running = [tasks.create_task(work) for work in (rules.run(live), live.run(), lessons.run(), lab.run())]
+            working = (rules.run(live), live.run(), lessons.run(), lab.run(), robots.desk.run())
+            running = [tasks.create_task(work) for work in working]
             serving = tasks.create_task(server.serve([listening]))
             await ready.wait()
             await live.settled(5.0)

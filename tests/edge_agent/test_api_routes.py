@@ -11,8 +11,9 @@ from fastapi import APIRouter, FastAPI
 from fastapi.openapi.models import OpenAPI
 from starlette.routing import Mount, Route, WebSocketRoute
 
-from edge_agent import views
+from edge_agent import fleet_routes, views
 from edge_agent.api import GuardedRoute, Reset, Start, Tell, make_api
+from edge_agent.fleet_routes import Deploy, Flash, Kits, Run
 from edge_agent.lab_routes import Annotate, Renew, TakeOver, Wanted, router
 from edge_agent.rank import Rank
 from tests.edge_agent.served_room import HOT, STOP, TEACHER, Served, served
@@ -52,6 +53,15 @@ RANKS = {
     ("GET", "/api/interlocks"): "viewer",
     ("POST", "/api/interlocks/{interlock}/trip"): "viewer",
     ("POST", "/api/interlocks/{interlock}/reset"): "teacher",
+    ("GET", "/api/robots"): "viewer",
+    ("POST", "/api/robots/check"): "teacher",
+    ("POST", "/api/robots/deploy"): "teacher",
+    ("POST", "/api/robots/run"): "teacher",
+    ("POST", "/api/robots/stop"): "teacher",
+    ("POST", "/api/robots/retry"): "teacher",
+    ("POST", "/api/robots/flash"): "technician",
+    ("GET", "/robots"): "open",
+    ("HEAD", "/robots"): "open",
     ("GET", "/openapi.json"): "open",
     ("GET", "/"): "open",
     ("HEAD", "/"): "open",
@@ -84,7 +94,7 @@ async def there(tmp_path: Path) -> AsyncIterator[Served]:
 
 @pytest.fixture
 async def api(there: Served) -> FastAPI:
-    return make_api(there.parts, router)
+    return make_api(there.parts, router, fleet_routes.router)
 
 
 async def test_every_route_declares_who_may(api: FastAPI) -> None:
@@ -126,7 +136,7 @@ async def test_each_route_of_teachers_is_closed_to_viewers(there: Served, route:
 def test_the_page_names_every_route_and_its_role() -> None:
     table = DOCUMENT[DOCUMENT.index("## Routes") : DOCUMENT.index("## Errors")]
     said = {}
-    for routes, role in re.findall(r"^\| (`.+?`.*?) \| (open|viewer|teacher) \|", table, re.MULTILINE):
+    for routes, role in re.findall(r"^\| (`.+?`.*?) \| (open|viewer|teacher|technician) \|", table, re.MULTILINE):
         path = ""
         for method, more in re.findall(r"`(GET|POST|DELETE)(?: (/[^ `]+))?[^`]*`", routes):
             path = more or path
@@ -258,6 +268,6 @@ async def test_every_answer_is_as_described(there: Served) -> None:
 
 
 def test_what_is_asked_for_is_described_with_its_bounds() -> None:
-    for asked in (Start, Tell, Reset, Wanted, TakeOver, Renew, Annotate):
+    for asked in (Start, Tell, Reset, Wanted, TakeOver, Renew, Annotate, Kits, Deploy, Run, Flash):
         assert all(field.description for field in asked.model_fields.values())
     assert views.Error.model_fields.keys() == {"error", "detail", "device"}

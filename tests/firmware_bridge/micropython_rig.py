@@ -36,10 +36,15 @@ def microbit_firmware() -> Path:
 
 
 @contextlib.asynccontextmanager
-async def unix_board(directory: Path) -> AsyncIterator[tuple[str, Path]]:
-    """A port, and the directory that is the board's flash."""
+async def unix_board(directory: Path, memory_kib: int | None = None) -> AsyncIterator[tuple[str, Path]]:
+    """A port, and the directory that is the board's flash. `memory_kib`: for its Python; plenty where left out."""
     link, flash = directory / "tty-unix", directory / "flash"
     interpreter = Path(sys.executable).with_name("micropython")
+    if memory_kib is not None:
+        small = directory / "small-micropython"
+        small.write_text(f'#!/bin/sh\nexec {interpreter} -X heapsize={memory_kib}k "$@"\n', encoding="utf-8")
+        small.chmod(0o700)
+        interpreter = small
     arguments = (sys.executable, str(rig_script()), str(link), str(flash), str(interpreter))
     async with _process(*arguments, until=rb"PTY (\S+)"):
         yield str(link), flash

@@ -23,8 +23,8 @@ VENDORED = {"uplot.js": "94e1c3e9", "uplot.css": "37d952f0", "uplot.LICENSE.txt"
 """Files of others, unchanged, with the beginnings of their sums in uplot.NOTE.txt."""
 READ = sorted(PANEL.glob("*.js"))
 SCRIPTS = [script for script in READ if script.name not in VENDORED]
-PAGES = {name: (PANEL / name).read_text(encoding="utf-8") for name in ("index.html", "lab.html")}
-STYLES = {name: (PANEL / name).read_text(encoding="utf-8") for name in ("panel.css", "lab.css")}
+PAGES = {name: (PANEL / name).read_text(encoding="utf-8") for name in ("index.html", "lab.html", "robots.html")}
+STYLES = {name: (PANEL / name).read_text(encoding="utf-8") for name in ("panel.css", "lab.css", "robots.css")}
 
 PARSED_AS_HTML = {"innerHTML", "outerHTML", "insertAdjacentHTML", "write", "writeln", "DOMParser", "eval", "Function"}
 PARSED_AS_HTML |= {"createContextualFragment", "setHTML", "srcdoc"}
@@ -41,12 +41,12 @@ NEWER_STYLE = (
 
 @pytest.fixture(scope="module")
 def vietnamese() -> dict[str, Any]:
-    return dictionary("words_vi.js") | dictionary("words_lab_vi.js")
+    return dictionary("words_vi.js") | dictionary("words_lab_vi.js") | dictionary("words_robots_vi.js")
 
 
 @pytest.fixture(scope="module")
 def english() -> dict[str, Any]:
-    return dictionary("words_en.js") | dictionary("words_lab_en.js")
+    return dictionary("words_en.js") | dictionary("words_lab_en.js") | dictionary("words_robots_en.js")
 
 
 def test_the_charts_are_the_pinned_files_of_others_and_a_browser_of_2018_reads_them() -> None:
@@ -111,6 +111,7 @@ def test_every_tile_and_every_device_has_a_picture() -> None:
     pictures = pictures_of("index.html")
     assert {str(one) for one in Icon} | {str(one) for one in Role} | asked_from("panel.js") <= pictures
     assert asked_from("lab.js") <= pictures_of("lab.html")
+    assert asked_from("robots.js") <= pictures_of("robots.html")
 
 
 def test_both_languages_say_the_same_things(vietnamese: dict[str, Any], english: dict[str, Any]) -> None:
@@ -230,4 +231,6 @@ def literal(node: Any) -> Any:
 def blanks(text: Any) -> Any:
     if isinstance(text, list):
         return [blanks(one) for one in text]
+    if isinstance(text, dict):
+        return {key: blanks(one) for key, one in text.items()}
     return sorted(set(re.findall(r"\{(\w+)\}", text))) if isinstance(text, str) else text

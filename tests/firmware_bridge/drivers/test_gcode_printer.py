@@ -13,6 +13,7 @@ from classroom_profiles.reading import Health, HealthState, Reading
 from firmware_bridge.driver import Driver, Wires
 from firmware_bridge.drivers.gcode_printer import DRIVER, GcodePrinter, Options
 from firmware_bridge.errors import BadReply, NotNow, Refused, Timeout, Unreachable
+from firmware_bridge.gcode_file import GcodeFile
 from simulators import gcode_printer as simulated
 from simulators.changes import Changes
 from simulators.pty_port import PtyPort
@@ -219,6 +220,34 @@ async def test_a_printer_that_is_silent_at_work_is_waited_for(tmp_path: Path) ->
         await until_ended(watch)
         assert moves(printer) == ["G1 X1", "G1 X2"]
         assert watch.values["program_error"] == ""
+
+
+async def test_a_printer_that_tells_its_temperatures_by_itself_is_asked_again_after_a_lost_ok(tmp_path: Path) -> None:
+    """It tells them every second, whether it has anything to do or not: that is no sign of work."""
+    async with in_use(tmp_path, options={"silence_s": 1.2}, tick_s=0.02) as (printer, watch):
+        write(tmp_path, "short", *MOVES[:6])
+        await watch.until(lambda: "nozzle_c" in watch.values)
+        printer.faults.add("lose-oks")
+        async with asyncio.timeout(15):
+            await watch.command("program", "short")
+            await until_ended(watch)
+        assert moves(printer) == MOVES[:6]
+        assert watch.values["program_error"] == ""
+
+
+async def test_a_mistake_of_ours_in_a_print_is_no_print_that_went_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(_: GcodeFile) -> AsyncIterator[str]:
+        yield "G1 X1"
+        raise RuntimeError("ours")
+
+    monkeypatch.setattr(GcodeFile, "lines", broken)
+    async with in_use(tmp_path) as (printer, watch):
+        await watch.command("program", "dots")
+        await until_ended(watch)
+        assert watch.values["program_error"] == "at 2 %: RuntimeError in the driver"
+        assert printer.done[-3:] == OFF
 
 
 async def test_pulling_the_cable_ends_the_print_and_says_how_far_it_came(tmp_path: Path) -> None:

@@ -312,7 +312,7 @@ async def test_a_full_board_says_so_and_keeps_what_it_had() -> None:
         old = dict(board.files)
         with pytest.raises(BoardFull, match=r"the board is full: gears.py needs \d+ bytes, it has \d+"):
             await install(watch, bundle("2.0", gears=HELPER * 3))
-        assert board.files == old | {"line.py.new": board.files["line.py.new"]}
+        assert board.files == old
         await watch.command("robot", "ready")
         await watch.command("program", "line-follower")
         board.faults.add("full")
@@ -554,6 +554,22 @@ async def test_a_real_micropython_tells_what_is_wrong_in_a_program(tmp_path: Pat
         await watch.command("program", "line-follower")
         await watch.command("program", "none")
         await watch.until(by(watch, "program", "none"))
+
+
+@pytest.mark.rig
+async def test_a_program_that_eats_all_memory_is_named_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    """What it had filled is filled still when it has ended: only a board that starts afresh can answer."""
+    hog = b"a = []\nwhile True:\n  a.append(bytearray(1000))\n"
+    large = b"".join(b"name_%d = 'some words'\n" % number for number in range(3000))
+    async with unix_board(tmp_path, memory_kib=64) as (port, _):
+        for name, content in (("hog", hog), ("large", large)):
+            async with watched(driver_at(port)) as watch:
+                await install(watch, Bundle(name, "1.0", f"{name}.py", {f"{name}.py": content}))
+                await watch.command("robot", "ready")
+                with pytest.raises(Refused, match=f"{name}: MemoryError"):
+                    await watch.command("program", name)
+                found = await board_of(watch).look()
+                assert found[Installed(name, "1.0")] == ()
 
 
 @pytest.mark.rig

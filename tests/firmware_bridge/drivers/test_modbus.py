@@ -364,6 +364,13 @@ def test_wrong_options_are_refused_at_load(options: dict[str, Any], words: str) 
         driver_at("/dev/null", **options)
 
 
+def test_a_room_knows_what_it_will_measure_before_it_was_ever_open() -> None:
+    options = Options.model_validate({"port": "/dev/ttyUSB0", "map": "adtek-wall-co2"})
+    assert DRIVER.offer is not None
+    assert DRIVER.offer(options).metrics == frozenset({"temperature_c", "humidity_percent", "co2_ppm"})
+    assert DRIVER.offer(options).controls == frozenset()
+
+
 def test_it_is_a_driver() -> None:
     driver: Driver = ModbusDevice(Options.model_validate(DRIVER.sample), Wires())
     assert driver.controls == ()

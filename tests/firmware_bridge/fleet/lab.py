@@ -34,6 +34,7 @@ class Lab:
     boards: dict[str, Board] = field(default_factory=dict)
     options: dict[str, dict[str, Any]] = field(default_factory=dict)
     groups: dict[str, str] = field(default_factory=dict)
+    names: dict[str, dict[str, str]] = field(default_factory=dict)
 
     @property
     def room_file(self) -> Path:
@@ -43,8 +44,12 @@ class Lab:
         return file
 
     @property
+    def room(self) -> Room:
+        return Room.model_validate(self._written())
+
+    @property
     def kits(self) -> tuple[Kit, ...]:
-        return kits_of(Room.model_validate(self._written()))
+        return kits_of(self.room)
 
     def micropython(self, kit: str) -> MicroPythonBoard:
         board = self.boards[kit]
@@ -56,11 +61,13 @@ class Lab:
         assert isinstance(board, FirmataBoard)
         return board
 
-    def library(self, version: str = "1.0", firmware: str = ">=1.20,<2") -> Path:
+    def library(
+        self, version: str = "1.0", firmware: str = ">=1.20,<2", more: Mapping[str, bytes] | None = None
+    ) -> Path:
         """A folder with one program."""
         folder = self.directory / "library"
         folder.mkdir(exist_ok=True)
-        program = bundle(version)
+        program = bundle(version, **(more or {}))
         hashes = {}
         for name, content in program.files.items():
             (folder / name).write_bytes(content)
@@ -79,7 +86,8 @@ class Lab:
             else:
                 options["settle_s"] = 0.1
             written = {"id": kit, "role": "robot-kit", "driver": driver, "options": options}
-            devices.append(written | ({"group": self.groups[kit]} if kit in self.groups else {}))
+            written |= {"group": self.groups[kit]} if kit in self.groups else {}
+            devices.append(written | ({"name": self.names[kit]} if kit in self.names else {}))
         return {"school": "s", "room": "lab", "name": {"vi": "Lab", "en": "Lab"}, "devices": devices}
 
 
