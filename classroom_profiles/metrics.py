@@ -24,7 +24,8 @@ class Metric:
     measurement: Measurement
     name: str
     """`*` stands for a channel, a number or a measurement."""
-    kind: Kind
+    kinds: tuple[Kind, ...]
+    """Mostly one."""
     says: str
 
     @property
@@ -55,7 +56,10 @@ def unit(metric: str) -> str:
 def _of(measurement: Measurement, rows: str) -> tuple[Metric, ...]:
     """A line a metric: name, kind, what it says."""
     cells = [[cell.strip() for cell in line.split("|")] for line in rows.strip().splitlines()]
-    return tuple(Metric(measurement, name, Kind[kind.upper()], says) for name, kind, says in cells)
+    return tuple(
+        Metric(measurement, name, tuple(Kind[kind.upper()] for kind in kinds.split(" or ")), says)
+        for name, kinds, says in cells
+    )
 
 
 METRICS: tuple[Metric, ...] = (
@@ -111,7 +115,7 @@ METRICS: tuple[Metric, ...] = (
         program             | text   | what runs on it
         robot               | text   | what it was told last
         experiment          | text   | idle, paused or running
-        experiment_*        | number | one of its parameters; a text where it is a word
+        experiment_*        | number or text | one of its parameters
         camera              | flag   | it may look
         health              | text   | online, warming, cooling, standby, unreachable or fault
         health_reason       | text   | a short code such as lamp; empty if there is none
@@ -163,11 +167,12 @@ CLOSED = frozenset({Measurement.LESSON, Measurement.ATTENDANCE, Measurement.EVEN
 among which there are those of third parties."""
 
 
-def is_known(measurement: Measurement, name: str) -> bool:
-    """False for a metric that nothing can have written."""
-    return measurement not in CLOSED or find(measurement, name) is not None
-
-
 def find(measurement: Measurement, name: str) -> Metric | None:
     """None if it is not one of the house's own."""
-    return next((each for each in METRICS if each.measurement is measurement and each.is_called(name)), None)
+    return _BY_NAME.get((measurement, name)) or next(
+        (each for each in _WITH_STARS if each.measurement is measurement and each.is_called(name)), None
+    )
+
+
+_BY_NAME = {(each.measurement, each.name): each for each in METRICS}
+_WITH_STARS = [each for each in METRICS if "*" in each.name]

@@ -81,6 +81,10 @@ class Refusal(StrEnum):
     TIME_RANGE = "time-range"
     METRIC = "metric"
     """The schema has no such metric: see `classroom_profiles.metrics`."""
+    KIND = "kind"
+    """The schema has the metric as another kind of value: a number, a flag or a text."""
+    SERIES = "series"
+    """The gateway has more series than one may have."""
     STORE = "store"
 
 

@@ -1,17 +1,20 @@
 """From the bytes of a message to points that may be stored: pure, a column at a time.
 
 The wire's own rules are in `classroom_profiles.telemetry`; what only the centre can judge is here: whether a time is
-possible by the centre's clock, and whether the schema has such a metric.
+possible by the centre's clock, whether the schema has such a metric with such values, and whether its gateway may
+have one more series.
 """
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from weakref import WeakKeyDictionary
 
-from classroom_profiles.metrics import is_known
-from classroom_profiles.telemetry import Layout, Refusal, Run, Series, decode, runs
+from classroom_profiles.metrics import CLOSED, Kind, find
+from classroom_profiles.telemetry import Layout, Measurement, Refusal, Run, Series, decode, runs
 from cloud_ingest.inbox import Message
+from cloud_ingest.series_bound import SeriesBound
 from cloud_ingest.store import Portion
 
 EARLIEST_US = 1_577_836_800_000_000
@@ -32,16 +35,19 @@ class Checked:
     refused: dict[str, int]
 
 
-def check(message: Message, known: Mapping[bytes, Layout], latest_us: int) -> Checked:
-    """The good points of a batch, none later than `latest_us`. Raises Unreadable, NeedLayout."""
+def check(message: Message, known: Mapping[bytes, Layout], latest_us: int, bound: SeriesBound | None = None) -> Checked:
+    """The good points of a batch, none later than `latest_us`. Raises Unreadable, NeedLayout.
+
+    `bound`: of the series that its gateway may have.
+    """
     batch = decode(message.payload, known)
     good, wrong = runs(batch)
     refused = {why.value: number for why, number in wrong.items()} if wrong else {}
-    unknown = _unknown(batch.layout)
-    if unknown:
-        number = sum(len(run.times_us) for run in good if run.series in unknown)
-        good = [run for run in good if run.series not in unknown]
-        refused[Refusal.METRIC.value] = number
+    judged = _looked_up.get(batch.layout)
+    if judged is None:
+        too_many = bound.beyond(message.sender, batch.layout) if bound is not None else frozenset()
+        judged = _looked_up[batch.layout] = _Judged(too_many)
+    good = judged.good(batch.layout, good, refused)
     points, late = 0, 0
     before: list[int] = []
     for place, run in enumerate(good):
@@ -65,16 +71,58 @@ def check(message: Message, known: Mapping[bytes, Layout], latest_us: int) -> Ch
     return Checked(message, batch.layout, portion, points - late, refused)
 
 
-_looked_up: WeakKeyDictionary[Layout, frozenset[Series]] = WeakKeyDictionary()
+class _Judged:
+    """What is known of a layout's series, found out once for all its batches."""
+
+    __slots__ = ("_kinds", "_too_many")
+
+    def __init__(self, too_many: frozenset[Series]) -> None:
+        self._too_many = too_many
+        self._kinds: tuple[type, ...] = ()
+        """The types of the values of all its series, when the schema was last seen to allow them."""
+
+    def good(self, layout: Layout, some: list[Run], refused: dict[str, int]) -> list[Run]:
+        """The same list if nothing in it has to be refused; else `refused` counts how many points."""
+        kinds = tuple([type(run.values[0]) for run in some])
+        if kinds == self._kinds:
+            return some
+        good = []
+        for run, kind in zip(some, kinds, strict=True):
+            why = self._fault(run.series, kind)
+            if why is None:
+                good.append(run)
+            else:
+                refused[why.value] = refused.get(why.value, 0) + len(run.times_us)
+        if len(good) < len(some):
+            return good
+        if len(some) == len(layout.series):  # all, so each in its place
+            self._kinds = _same_kinds(kinds)
+        return some
+
+    def _fault(self, series: Series, kind: type) -> Refusal | None:
+        allowed = _allowed(series.measurement, series.metric)
+        if kind not in allowed:
+            return Refusal.KIND if allowed else Refusal.METRIC
+        return Refusal.SERIES if series in self._too_many else None
 
 
-def _unknown(layout: Layout) -> frozenset[Series]:
-    """Looked up once for each layout, since a gateway's batches share theirs."""
-    found = _looked_up.get(layout)
-    if found is None:
-        found = frozenset(one for one in layout.series if not is_known(one.measurement, one.metric))
-        _looked_up[layout] = found
-    return found
+_looked_up: WeakKeyDictionary[Layout, _Judged] = WeakKeyDictionary()
+_TYPES = {Kind.NUMBER: (float, int), Kind.FLAG: (bool,), Kind.TEXT: (str,)}
+
+
+@lru_cache(maxsize=4096)
+def _allowed(measurement: Measurement, name: str) -> tuple[type, ...]:
+    """The types that values of a metric may have; none if there can be no such metric."""
+    metric = find(measurement, name)
+    if metric is not None:
+        return tuple(kind for of in metric.kinds for kind in _TYPES[of])
+    return () if measurement in CLOSED else (float, int, bool, str)
+
+
+@lru_cache(maxsize=4096)
+def _same_kinds(kinds: tuple[type, ...]) -> tuple[type, ...]:
+    """One of each: most layouts have the same."""
+    return kinds
 
 
 def _between(run: Run, latest_us: int) -> Run:

@@ -12,13 +12,17 @@ from pathlib import Path
 
 import click
 
+from classroom_profiles.topics import Address
 from cloud_ingest.broker_link import WrongBroker
 from cloud_ingest.checking import AHEAD_S
+from cloud_ingest.last_seed import Seeding
+from cloud_ingest.last_values import LastValues, LastValuesUnavailable
 from cloud_ingest.link import AnyBroker, broker_of
 from cloud_ingest.quarantine import Quarantine
 from cloud_ingest.receiver import Receiver
 from cloud_ingest.registry import Registry, RegistryUnavailable, beside, made_beside
-from cloud_ingest.store import STORE_OPTION, Store, StoreUnavailable, WrongStore, store_of
+from cloud_ingest.series_bound import SERIES
+from cloud_ingest.store import STORE_OPTION, Portion, Store, StoreUnavailable, WrongStore, store_of
 from cloud_ingest.suspects import Suspects
 from cloud_ingest.workers import STOP_SIGNALS, supervise
 
@@ -62,8 +66,16 @@ _log = logging.getLogger("lophoc.ingest")
     help="A CSV of schools, so that alarms say in which wards.",
 )  # fmt: skip
 @click.option(
+    "--last-values", "lasts_path", type=click.Path(dir_okay=False, path_type=Path), default=None,
+    help="The file of all series' newest points.  [default: beside the embedded store, else in $XDG_STATE_HOME/lophoc]",
+)  # fmt: skip
+@click.option(
     "--ahead", "ahead_s", type=click.FloatRange(0), default=AHEAD_S, show_default="366 days", metavar="SECONDS",
     help="How far a point may be ahead of this machine's clock before it is refused.",
+)  # fmt: skip
+@click.option(
+    "--series", type=click.IntRange(1), default=SERIES, show_default=True,
+    help="How many series one gateway may have: points of further ones are refused.",
 )  # fmt: skip
 @click.option(
     "--metrics-port", type=click.IntRange(0, 65_535), default=None,
@@ -81,7 +93,9 @@ def ingest(
     no_alarms: bool,
     rules_path: Path | None,
     schools_path: Path | None,
+    lasts_path: Path | None,
     ahead_s: float,
+    series: int,
     metrics_port: int | None,
     metrics_host: str,
     share: str,
@@ -102,12 +116,14 @@ def ingest(
         if workers > 1:
             store.close()
             same = ["--broker", broker, "--store", store_url, "--data", str(folder), "--ahead", str(ahead_s)]
+            same += ["--series", str(series)]
             same += [] if registry_path is None else ["--registry", str(registry_path)]
             same += ["--no-alarms"] if no_alarms else []
             for option, path in (
                 ("--alarms", alarms_path), ("--alarm-rules", rules_path), ("--schools", schools_path),
             ):  # fmt: skip
                 same += [] if path is None else [option, str(path)]
+            same += [] if lasts_path is None else ["--last-values", str(lasts_path)]
             commands = [
                 [sys.executable, "-m", "cloud_ingest", "ingest", *same, "--share", "lophoc"]
                 + ([] if metrics_port is None else _metrics(metrics_host, metrics_port, number))
@@ -121,9 +137,15 @@ def ingest(
                 suspects = Suspects(folder, store.writers)
                 open_things.callback(suspects.close)
                 registry = _registry(open_things, store_url, registry_path)
+                lasts = _last_values(open_things, store_url, lasts_path, store, registry)
+
+                def on_batch(sender: Address, portion: Portion) -> None:
+                    registry.on_batch(sender, portion)
+                    lasts.on_batch(sender, portion)
+
                 receiver = Receiver(
                     where, store, Quarantine(folder / "set-aside"), suspects, share=share, ahead_s=ahead_s,
-                    on_status=registry.on_status, on_batch=registry.on_batch,
+                    series=series, on_status=registry.on_status, on_batch=on_batch,
                 )  # fmt: skip
                 if not no_alarms:
                     reads = registry_path or beside(store_url)
@@ -194,6 +216,21 @@ def _watch(
     for each in (watch, telling):
         open_things.callback(each.stop)
         each.start()
+
+
+def _last_values(
+    open_things: ExitStack, store_url: str, path: Path | None, store: Store, registry: Registry
+) -> LastValues:
+    """Its loss would lose freshness only."""
+    lasts = LastValues(path or beside(store_url, "last-values"))
+    try:
+        if path is None:
+            made_beside(store_url, "last-values")
+        open_things.enter_context(lasts)
+        open_things.enter_context(Seeding(lasts, store, lambda: {one.school for one in registry.gateways()}))
+    except (LastValuesUnavailable, RegistryUnavailable, OSError) as why:
+        _log.warning("no last values are written: %s", why)
+    return lasts
 
 
 def _state_of(broker: str, store_url: str) -> Path:

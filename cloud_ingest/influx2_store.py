@@ -65,7 +65,7 @@ class Influx2Store(InfluxStore):
                 raise
         return None
 
-    def _send(self, content: bytes, bucket: str, clock_us: Callable[[], int] = wall_us) -> None:
+    def _send(self, content: bytes, bucket: str) -> None:
         self._writes.write(bucket=bucket, record=content, write_precision=_MICROSECONDS)
 
 

@@ -4,16 +4,11 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from classroom_profiles.metrics import unit
 from cloud_ingest.store import Stored
 
 _SINCE = re.compile(r"(\d{1,6})(s|m|h|d)")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_UNITS = {
-    "c": "°C", "celsius": "°C", "percent": "%", "lux": "lx", "ppm": "ppm", "ppb": "ppb", "hpa": "hPa", "pa": "Pa",
-    "db": "dB", "dbm": "dBm", "w": "W", "kw": "kW", "wh": "Wh", "kwh": "kWh", "v": "V", "mv": "mV", "a": "A",
-    "ma": "mA", "hz": "Hz", "deg": "°", "rad": "rad", "m": "m", "cm": "cm", "mm": "mm", "kg": "kg", "g": "g",
-    "n": "N", "s": "s", "ms": "ms", "us": "µs", "h": "h", "min": "min", "bytes": "B", "kib": "KiB", "mib": "MiB",
-}  # fmt: skip
 _HEADS = ("thiết bị / device", "đại lượng / metric", "giá trị / value", "cách đây / age", "")
 
 
@@ -23,12 +18,6 @@ def seconds(text: str) -> int:
     if match is None:
         raise ValueError("write a time as 90s, 5m, 1h or 2d")
     return int(match[1]) * _SECONDS[match[2]]
-
-
-def unit(metric: str) -> str:
-    """The unit at the end of a metric's name as people read it; empty if it has none."""
-    name, _, last = metric.rpartition("_")
-    return _UNITS.get(last, "") if name else ""
 
 
 def as_json(school: str, room: str, readings: Sequence[Stored], count: int | None) -> dict[str, Any]:

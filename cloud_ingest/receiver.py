@@ -21,6 +21,7 @@ from cloud_ingest.inbox import Inbox, Message
 from cloud_ingest.link import AnyBroker, links
 from cloud_ingest.mqtt_wire import Delivery
 from cloud_ingest.quarantine import Quarantine
+from cloud_ingest.series_bound import SERIES, SeriesBound
 from cloud_ingest.store import Portion, Sink
 from cloud_ingest.suspects import Suspects
 from cloud_ingest.writer import Answers, Writer
@@ -47,10 +48,13 @@ class Receiver:
         share: str = "",
         inbox: Inbox | None = None,
         ahead_s: float = AHEAD_S,
+        series: int = SERIES,
         on_status: Callable[[Address, bytes], None] = _nothing,
         on_batch: Callable[[Address, Portion], None] = _nothing,
     ) -> None:
-        """`on_status` hears each gateway's status as it comes, `on_batch` each batch once it is stored.
+        """`series`: how many a gateway may have.
+
+        `on_status` hears each gateway's status as it comes, `on_batch` each batch once it is stored.
 
         They are called in threads of the receiver, and must be quick.
         """
@@ -67,11 +71,11 @@ class Receiver:
         )
         self._answers = Answers(store, self.inbox, self._answer, self.counts, self._let_more_come)
         self._stopping = threading.Event()
-        layouts = Layouts()
+        layouts, bound = Layouts(), SeriesBound(series)
         writers = [
             Writer(
                 store, self.inbox, self._answers, self.counts, quarantine, suspects, in_hand, layouts,
-                stopping=self._stopping, ahead_s=ahead_s, on_batch=on_batch,
+                stopping=self._stopping, ahead_s=ahead_s, bound=bound, on_batch=on_batch,
             )
             for in_hand in suspects.in_hand
         ]  # fmt: skip

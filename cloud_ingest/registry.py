@@ -19,6 +19,7 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
+from classroom_profiles.telemetry import Layout
 from classroom_profiles.topics import Address
 from cloud_ingest.gaps import Spell
 from cloud_ingest.gateways import Gateway, Said, said_of
@@ -28,6 +29,8 @@ FLUSH_S = 5.0
 _VERSION = 1
 _GATEWAYS = 100_000
 _SPELLS = 10_000  # of one gateway: more than a year of one that is switched off and on ten times a day
+DEVICES = 5_000
+"""Of one gateway: beyond that those that were heard of longest ago are forgotten."""
 _DEVICES_US = 300_000_000  # a city has 300,000 devices: when each was seen is written down every five minutes
 _SCHEMA = """
 CREATE TABLE gateway (
@@ -72,6 +75,11 @@ INSERT INTO device (school, room, device, role, gateway, seen_us) VALUES (?, ?, 
 ON CONFLICT DO UPDATE SET gateway = excluded.gateway, seen_us = excluded.seen_us WHERE excluded.seen_us > seen_us
 """
 
+_COUNT_DEVICES = "SELECT count(*) FROM device WHERE school = ? AND gateway = ?"
+_FORGET_DEVICES = """
+DELETE FROM device WHERE (school, room, device, role) IN (SELECT school, room, device, role FROM device
+    WHERE school = ? AND gateway = ? ORDER BY seen_us DESC LIMIT -1 OFFSET ?)
+"""
 _log = logging.getLogger("lophoc.ingest.registry")
 
 
@@ -102,19 +110,30 @@ class _News:
     said: list[tuple[int, Said]] = field(default_factory=list)
 
 
-def beside(store_url: str) -> Path:
-    """Where the registry of a store is: next to the embedded one's file, else among this user's state."""
+@dataclass(slots=True)
+class _Known:
+    """Of one gateway: what need not be written down again for a while."""
+
+    since_us: int
+    devices: set[int] = field(default_factory=set)
+    """Their hashes."""
+    layout: Layout | None = None
+    """All of its devices are among them."""
+
+
+def beside(store_url: str, what: str = "registry") -> Path:
+    """Where a store's registry or `last-values` are: next to the embedded one's file, else among this user's state."""
     parts = urlsplit(store_url)
     if parts.scheme == "sqlite":
-        return Path(unquote(parts.path[1:]) + ".registry")
+        return Path(f"{unquote(parts.path[1:])}.{what}")
     state = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
     name = hashlib.blake2b(store_url.encode(), digest_size=6).hexdigest()
-    return Path(state).expanduser() / "lophoc" / f"registry-{name}.sqlite"
+    return Path(state).expanduser() / "lophoc" / f"{what}-{name}.sqlite"
 
 
-def made_beside(store_url: str) -> Path:
+def made_beside(store_url: str, what: str = "registry") -> Path:
     """As `beside`, for whoever writes it: this user's folder for state is made. Raises RegistryUnavailable."""
-    path = beside(store_url)
+    path = beside(store_url, what)
     if urlsplit(store_url).scheme != "sqlite":  # the folder of an embedded store is its owner's to make
         with _translated():
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -132,8 +151,7 @@ class Registry:
         self._clock_us = clock_us
         self._flush_s = flush_s
         self._news: dict[Address, _News] = {}
-        self._known: dict[Address, tuple[int, set[int]]] = {}
-        """The devices of each gateway that need not be written down again for a while, by their hashes."""
+        self._known: dict[Address, _Known] = {}
         self._told = threading.Lock()
         self._file = threading.Lock()
         self._connection: sqlite3.Connection | None = None
@@ -199,27 +217,32 @@ class Registry:
         """A batch of a gateway was stored."""
         now_us = self._clock_us()
         points = newest_us = 0
-        devices = set()
         for run in portion.runs:
-            times_us, series = run.times_us, run.series
+            times_us = run.times_us
             points += len(times_us)
             if times_us[-1] > newest_us:
                 newest_us = times_us[-1]
-            devices.add((series.room, series.device, series.role))
         with self._told:
             news = self._of(sender)
             if news is not None:
                 news.heard_us = now_us
                 news.newest_us = max(news.newest_us, newest_us)
                 news.points += points
-                since_us, known = self._known.get(sender, (0, set()))
-                if abs(now_us - since_us) > _DEVICES_US:
-                    known = set()
-                    self._known[sender] = (now_us, known)
-                new = [device for device in devices if hash(device) not in known]
-                if new:
-                    known.update(map(hash, new))
-                    news.devices.update(new)
+                self._hear_devices(sender, portion, news, now_us)
+
+    def _hear_devices(self, sender: Address, portion: Portion, news: _News, now_us: int) -> None:
+        known = self._known.get(sender)
+        if known is None or abs(now_us - known.since_us) > _DEVICES_US:
+            if len(self._known) >= _GATEWAYS:
+                self._known.clear()
+            known = self._known[sender] = _Known(now_us)
+        if portion.layout is not None and portion.layout is known.layout:
+            return  # the usual case: the same as a moment ago
+        devices = {(run.series.room, run.series.device, run.series.role) for run in portion.runs}
+        new = [device for device in devices if hash(device) not in known.devices]
+        known.devices.update(map(hash, new))
+        known.layout = portion.layout
+        news.devices.update(new)
 
     def _of(self, sender: Address) -> _News | None:
         """None if there are absurdly many."""
@@ -274,6 +297,9 @@ class Registry:
                 connection.execute(_SPELL, words)
                 connection.execute(_FORGET, {**words, "most": _SPELLS})
         connection.executemany(_DEVICE, sorted(devices))
+        for sender, one in news.items():
+            if one.devices and connection.execute(_COUNT_DEVICES, _pair(sender)).fetchone()[0] > DEVICES:
+                connection.execute(_FORGET_DEVICES, (*_pair(sender), DEVICES))
 
     def gateways(self, school: str | None = None) -> list[Gateway]:
         """In order of school and name. Raises RegistryUnavailable."""

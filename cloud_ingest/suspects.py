@@ -74,12 +74,11 @@ class Suspects:
     def refresh(self) -> None:
         """Hear of what other workers died with."""
         try:
-            changed = self._file.stat().st_mtime_ns
+            if self._file.stat().st_mtime_ns != self._read_at:
+                with _locked(self._folder):
+                    self._load()
         except OSError:
-            return
-        if changed != self._read_at:
-            with _locked(self._folder):
-                self._load()
+            return  # there are none, or the folder was taken away
 
     def crowd(self, digest: str) -> int | None:
         """How many batches may be in hand together with this one: None: any number, 0: it is poison."""

@@ -15,6 +15,7 @@ from cloud_ingest.hold_back import HoldBack
 from cloud_ingest.inbox import Inbox, Message
 from cloud_ingest.link import Link
 from cloud_ingest.quarantine import Quarantine
+from cloud_ingest.series_bound import SeriesBound
 from cloud_ingest.store import Portion, Sink, StoreUnavailable, WrongStore
 from cloud_ingest.suspects import InHand, Suspects
 
@@ -123,6 +124,7 @@ class Writer:
         *,
         stopping: threading.Event,
         ahead_s: float,
+        bound: SeriesBound,
         on_batch: Callable[[Address, Portion], None],
     ) -> None:
         self._store = store
@@ -135,6 +137,7 @@ class Writer:
         self._layouts = layouts
         self._stopping = stopping
         self._ahead_s = ahead_s
+        self._bound = bound
         self._on_batch = on_batch
         self._next: Message | None = None
         self._many = False
@@ -188,7 +191,7 @@ class Writer:
     def _check(self, message: Message, latest_us: int) -> Checked | None:
         """None if the batch cannot be read, or not without its layout, which is answered at once."""
         try:
-            checked = check(message, self._layouts.of(message.sender), latest_us)
+            checked = check(message, self._layouts.of(message.sender), latest_us, self._bound)
             self._layouts.learn(message.sender, checked.layout)
             return checked
         except NeedLayout:
@@ -251,7 +254,8 @@ class Writer:
             stored = checked.points - unwanted
             points += stored
             answers.append((checked.message, Ack(checked.message.digest, stored, refused, slow_s=slow_s)))
-            self._on_batch(checked.message.sender, checked.portion)
+            if stored:
+                self._on_batch(checked.message.sender, checked.portion)
         self._counts.add(batches=len(work), stored=points)
         self._suspects.clear([checked.message.digest for checked in work])
         self._answers.stored(answers, era)

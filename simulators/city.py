@@ -27,6 +27,7 @@ from simulators.city_batches import GatewayBatches, bodies
 
 UNANSWERED = 200_000
 """Batches: with more than that nothing new is produced."""
+PERIOD_S = 10.0
 _TICK_S = 0.01
 _AT_ONCE = 500
 _CONNECT_S = 10.0
@@ -40,7 +41,7 @@ class CityPlan:
     schools: int = 4
     rooms: int = 5
     metrics: int = 20
-    period_s: float = 10.0
+    period_s: float = PERIOD_S
     points_per_series: int = 1
     window: int = 200
     connections: int = 4
@@ -317,8 +318,12 @@ async def _run(city: City, seconds: float, drain_s: float, warm_up_s: float) -> 
 @click.option("--rooms", default=5, show_default=True, type=click.IntRange(1, 1_000), help="Rooms of each school.")
 @click.option("--metrics", default=20, show_default=True, type=click.IntRange(1, 500), help="Series of each room.")
 @click.option(
-    "--period", "period_s", default=10.0, show_default=True, type=click.FloatRange(0),
+    "--period", "period_s", default=None, show_default="10", type=click.FloatRange(0), metavar="SECONDS",
     help="Seconds between two batches of one gateway; 0: as fast as answers come.",
+)  # fmt: skip
+@click.option(
+    "--rate", "points_per_s", default=None, type=click.FloatRange(0, min_open=True), metavar="POINTS_PER_S",
+    help="Points a second of the whole city, instead of --period.",
 )  # fmt: skip
 @click.option("--seconds", default=30.0, show_default=True, type=click.FloatRange(0.1), help="How long to produce.")
 @click.option("--points", default=1, show_default=True, type=click.IntRange(1, 1_000), help="Of a series in a batch.")
@@ -332,13 +337,20 @@ async def _run(city: City, seconds: float, drain_s: float, warm_up_s: float) -> 
 @click.option("--connections", default=4, show_default=True, type=click.IntRange(1, 64), help="To the broker.")
 @click.option("--seed", default=1, show_default=True, help="The same seed gives the same values.")
 def command(
-    url: str, schools: int, rooms: int, metrics: int, period_s: float, seconds: float, points: int, window: int,
-    back_days: float, warm_up_s: float, drain_s: float, answer_s: float, connections: int, seed: int,
+    url: str, schools: int, rooms: int, metrics: int, period_s: float | None, points_per_s: float | None,
+    seconds: float, points: int, window: int, back_days: float, warm_up_s: float, drain_s: float, answer_s: float,
+    connections: int, seed: int,
 ) -> None:  # fmt: skip
     """A city of gateways that sends real telemetry batches; the last line is a report as JSON.
 
     Exit code 1: some batches were not answered.
     """
+    if points_per_s is not None:
+        if period_s is not None:
+            raise click.UsageError("say either --rate (points a second of the city) or --period (seconds), not both")
+        period_s = schools * rooms * metrics * points / points_per_s
+    elif period_s is None:
+        period_s = PERIOD_S
     plan = CityPlan(schools, rooms, metrics, period_s, points, window, connections, seed, answer_s, back_days)
     logging.getLogger("gmqtt").setLevel(logging.ERROR)
     try:

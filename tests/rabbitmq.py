@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
+import trustme
+
 from tests.servers import Server, free_port, listens, program
 
 _LOOPBACK = "-kernel inet_dist_use_interface {127,0,0,1}"
@@ -28,10 +30,11 @@ PASSWORD = "guest"
 
 
 class Node:
-    """One RabbitMQ: `amqp_port` for the centre, `mqtt_port` for gateways."""
+    """One RabbitMQ: `amqp_port` for the centre, `amqps_port` with TLS, `mqtt_port` for gateways."""
 
     def __init__(self, directory: Path, name: str, epmd_port: int, cluster: Sequence[str]) -> None:
         self.name = name
+        self.amqps_port = free_port()
         self.amqp_port, self.mqtt_port, self._dist_port = free_port(), free_port(), free_port()
         self.mqtt_url = f"mqtt://127.0.0.1:{self.mqtt_port}"
         self.directory = directory / name.partition("@")[0]
@@ -41,6 +44,11 @@ class Node:
         cookie.chmod(0o400)
         (self.directory / "enabled_plugins").write_text("[rabbitmq_mqtt].\n")
         (self.directory / "advanced.config").write_text("[].\n")
+        self.authority = self.directory / "ca.pem"
+        """Of whoever signed its certificate, which is for 127.0.0.1."""
+        authority = trustme.CA()
+        authority.cert_pem.write_to_path(self.authority)
+        authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(self.directory / "server.pem")
         (self.directory / "rabbitmq.conf").write_text(self._configuration(cluster))
         self._env = self._environment(epmd_port)
         self._server = Server(
@@ -86,6 +94,10 @@ class Node:
     def _configuration(self, cluster: Sequence[str]) -> str:
         lines = [
             f"listeners.tcp.1 = 127.0.0.1:{self.amqp_port}",
+            f"listeners.ssl.1 = 127.0.0.1:{self.amqps_port}",
+            f"ssl_options.cacertfile = {self.authority}",
+            f"ssl_options.certfile = {self.directory / 'server.pem'}",
+            f"ssl_options.keyfile = {self.directory / 'server.pem'}",
             f"mqtt.listeners.tcp.1 = 127.0.0.1:{self.mqtt_port}",
             "mqtt.allow_anonymous = true",
             "log.console = false",

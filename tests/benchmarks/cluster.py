@@ -75,8 +75,9 @@ async def run(
     window: int = 200,
     points_per_series: int = 5,
     kill: bool = True,
+    restart: bool = True,
 ) -> Figures:
-    """All of it, in `directory`."""
+    """All of it, in `directory`. `restart`: the node that was killed comes back, which takes some ten seconds."""
     store = directory / "store.sqlite"
     begun = time.monotonic()
     with ExitStack() as running:
@@ -112,16 +113,18 @@ async def run(
             ]
             city = await _city(port, seconds, window, points_per_series, also)
             begun = time.monotonic()
-            before = _cpu_s([node.pid for node in rabbit.nodes]), _cpu_s(team)
+            living = rabbit.nodes if restart or not kill else [node for node in rabbit.nodes if node is not leader]
+            before = _cpu_s([node.pid for node in living]), _cpu_s(team)
             made = asyncio.create_task(_write(journals, seconds))
             if kill:
                 await asyncio.sleep(seconds / 3)
                 await asyncio.to_thread(leader.kill)
-                await asyncio.sleep(seconds / 3)
-                await asyncio.to_thread(leader.start)
+                if restart:
+                    await asyncio.sleep(seconds / 3)
+                    await asyncio.to_thread(leader.start)
             report, journal_points = await city, await made
             took = time.monotonic() - begun
-            after = _cpu_s([node.pid for node in rabbit.nodes]), _cpu_s(team)
+            after = _cpu_s([node.pid for node in living]), _cpu_s(team)
         points = report["acked_points"] + journal_points
         batches = report["acked_points"] / (
             _SERIES * points_per_series

@@ -78,6 +78,30 @@ def test_a_batch_that_came_by_mqtt_is_stored_and_acknowledged_by_mqtt(rabbit: Ra
     assert "Traceback" not in log.read_text()
 
 
+def test_by_tls_with_an_authority_of_ones_own(
+    rabbit: RabbitMQ, path: Path, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (node,) = rabbit.nodes
+    monkeypatch.setenv("LOPHOC_BROKER_CA", str(node.authority))
+    url = f"amqps://{USER}@127.0.0.1:{node.amqps_port}"
+    with ingest(log, url, f"sqlite:///{path}") as process, gateway(mqtt(rabbit)) as peer:
+        assert peer.answers(batch(1)) == Ack(digest(batch(1)), 100)
+        assert process.stop() == 0
+    assert stored(path) == 100
+
+
+def test_a_broker_whose_certificate_nobody_vouches_for_is_not_talked_to(
+    rabbit: RabbitMQ, path: Path, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (node,) = rabbit.nodes
+    monkeypatch.delenv("LOPHOC_BROKER_CA", raising=False)
+    url = f"amqps://{USER}@127.0.0.1:{node.amqps_port}"
+    with IngestProcess(log, "--broker", url, "--store", f"sqlite:///{path}") as process:
+        until(lambda: "certificate" in log.read_text().lower())
+        assert process.stop() == 0
+    assert PASSWORD + "@" not in log.read_text()
+
+
 def test_a_killed_workers_batches_are_given_to_the_next_without_being_sent_again(
     rabbit: RabbitMQ, path: Path, log: Path
 ) -> None:

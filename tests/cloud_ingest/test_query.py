@@ -8,8 +8,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from classroom_profiles.capability import Value
+from classroom_profiles.metrics import unit
 from classroom_profiles.telemetry import Measurement, Run, Series
-from cloud_ingest.query import seconds, table, unit
+from cloud_ingest.query import seconds, table
 from cloud_ingest.query_cli import query
 from cloud_ingest.sqlite_store import SqliteStore
 from cloud_ingest.store import Portion, Stored

@@ -67,6 +67,18 @@ def test_a_batch_names_gateway_rooms_and_devices(registry: Registry, clock: Cloc
     assert registry.devices("thcs", "a102")[0].device == "lamp"
 
 
+def test_a_gateway_has_a_bounded_number_of_devices(
+    registry: Registry, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cloud_ingest.registry.DEVICES", 3)
+    registry.on_batch(Address("thcs", "gw-2"), batch(NOW, device="of-another"))
+    for number in range(5):
+        clock.now_us += S
+        registry.on_batch(GATEWAY, batch(NOW, device=f"device-{number}"))
+        registry.flush()
+    assert [one.device for one in registry.devices("thcs")] == ["device-2", "device-3", "device-4", "of-another"]
+
+
 def test_a_status_is_kept_with_when_it_was_first_said(registry: Registry, clock: Clock) -> None:
     for _ in range(3):  # the broker repeats what it keeps, after each reconnection
         registry.on_status(GATEWAY, status("online", version="1.2", backlog_points=5))

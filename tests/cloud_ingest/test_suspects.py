@@ -52,6 +52,18 @@ def test_a_batch_that_was_alone_in_hand_too_often_is_poison(folder: Path) -> Non
     suspects.close()
 
 
+def test_a_folder_that_goes_away_meanwhile_stops_nobody(folder: Path) -> None:
+    die_with(folder, DIGESTS[:8])
+    suspects = Suspects(folder, 1)
+    os.utime(folder / "suspects.json", ns=(1, 1))
+    (folder / "lock").unlink()
+    (folder / "lock").mkdir()  # what another process's removal looks like: the lock cannot be had
+    suspects.refresh()
+    assert suspects.crowd(DIGESTS[0]) == 1
+    (folder / "lock").rmdir()
+    suspects.close()
+
+
 def test_what_did_no_harm_is_cleared_for_all_workers(folder: Path) -> None:
     die_with(folder, DIGESTS[:8])
     one, other = Suspects(folder, 1), Suspects(folder, 1)

@@ -41,7 +41,7 @@ def first_cells(text: str) -> list[str]:
 def test_every_measurement_has_its_table_of_metrics(measurement: Measurement) -> None:
     rows = [line for line in section(f"### `{measurement}`: ").splitlines() if line.startswith("| `")]
     assert rows == [
-        f"| `{each.name}` | {each.kind.name.lower()} | {each.unit} | {each.says} |"
+        f"| `{each.name}` | {' or '.join(kind.name.lower() for kind in each.kinds)} | {each.unit} | {each.says} |"
         for each in METRICS
         if each.measurement is measurement
     ]
@@ -77,7 +77,7 @@ def test_what_the_gateway_says_of_itself_is_in_the_schema(tmp_path: Path) -> Non
     for name, value in metrics.items():
         metric = find(Measurement.GATEWAY, name)
         assert metric is not None, name
-        assert metric.kind is (Kind.FLAG if isinstance(value, bool) else Kind.NUMBER), name
+        assert metric.kinds == (Kind.FLAG if isinstance(value, bool) else Kind.NUMBER,), name
 
 
 def test_what_devices_measure_and_are_is_in_the_schema() -> None:
@@ -103,6 +103,8 @@ def test_a_metric_is_one_thing() -> None:
     names = [(each.measurement, each.name) for each in METRICS]
     assert len(set(names)) == len(names)
     assert find(Measurement.READING, "no_such") is None
-    assert find(Measurement.DEVICE, "switch_fan") == Metric(Measurement.DEVICE, "switch_*", Kind.FLAG, "of one channel")
+    assert find(Measurement.DEVICE, "switch_fan") == Metric(
+        Measurement.DEVICE, "switch_*", (Kind.FLAG,), "of one channel"
+    )
     assert (unit("temperature_c"), unit("c"), unit("value")) == ("°C", "", "")
     assert all(word == word.lower() for word in UNITS)

@@ -169,6 +169,19 @@ def test_the_command_ends_with_a_report(mosquitto: Mosquitto) -> None:
     assert report["acked_points"] == report["produced_points"] == 18
 
 
+def test_a_rate_is_the_whole_citys_points_a_second(mosquitto: Mosquitto) -> None:
+    options = ["--broker", mosquitto.url, "--schools", "1", "--rooms", "2", "--metrics", "3"]
+    with centre(mosquitto):
+        ended = CliRunner().invoke(command, [*options, "--rate", "60", "--seconds", "0.3"])
+    assert ended.exit_code == 0, ended.output
+    assert json.loads(ended.output.splitlines()[-1])["produced_points"] == 18
+
+
+def test_a_rate_and_a_period_are_one_too_many() -> None:
+    ended = CliRunner().invoke(command, ["--broker", "mqtt://127.0.0.1:1", "--rate", "60", "--period", "10"])
+    assert (ended.exit_code, "not both" in ended.output) == (2, True)
+
+
 def test_a_city_that_nobody_answers_is_exit_code_1(mosquitto: Mosquitto) -> None:
     options = ["--broker", mosquitto.url, "--schools", "1", "--rooms", "1", "--period", "0.1", "--seconds", "0.2"]
     ended = CliRunner().invoke(command, [*options, "--drain", "0"])
