@@ -23,6 +23,7 @@ __all__ = [
     "check_room",
     "load_profile",
     "load_room",
+    "parse_profile",
     "profiles_in",
     "sample_rooms",
 ]
@@ -54,7 +55,15 @@ def load_room(path: Path | str) -> Room:
 
 def load_profile(path: Path | str) -> Profile:
     """The profile in the file. Raises DocumentError."""
-    tree = yaml_tree.read(Path(path))
+    return _profile(yaml_tree.read(Path(path)))
+
+
+def parse_profile(content: bytes, file: str) -> Profile:
+    """The profile in `content`, whose problems are named under `file`. Raises DocumentError."""
+    return _profile(yaml_tree.parse(content, file))
+
+
+def _profile(tree: Tree) -> Profile:
     return _model(tree, Profile, _steps_out_of_order(tree))
 
 

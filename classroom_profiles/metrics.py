@@ -157,6 +157,9 @@ METRICS: tuple[Metric, ...] = (
         disk_wear_percent   | number | of the life of the gateway's eMMC, by tenths
         memory_used_percent | number | all but what is available
         cpu_temperature_c   | number | of the hottest zone
+        catalogue           | number | serial of the catalogue that holds; 0: none was published
+        catalogue_staged    | number | serial of one that waits for the end of a lesson; 0: none
+        catalogue_problem   | text   | why the last one was not taken; empty if it was
         """,
     ),
 )

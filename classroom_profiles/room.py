@@ -10,6 +10,7 @@ from classroom_profiles.model import Model, Name, Slug
 from classroom_profiles.problem import Loc, did_you_mean, field_name
 from classroom_profiles.profile import Setting
 from classroom_profiles.role import ROLE_NAMES, Role
+from classroom_profiles.topics import EVERYBODY
 
 
 class Device(Model):
@@ -97,6 +98,9 @@ class Room(Model):
                 wrong.append(
                     (("devices", number, "group"), f"'{device.group}' is the id of a device outside the group")
                 )
+        if self.gateway_id == EVERYBODY:
+            field = "room" if self.gateway is None else "gateway"
+            wrong.append(((field,), f"'{EVERYBODY}' stands for every gateway of a school; choose another id"))
         if wrong:
             raise ValueError("; ".join(f"{field_name(loc)}: {message}" for loc, message in wrong))
         return self

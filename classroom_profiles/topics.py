@@ -12,6 +12,9 @@ Leaf = Literal["up", "ack", "status", "cmd"]
 EVERY_UP = f"{ROOT}/+/+/up"
 EVERY_STATUS = f"{ROOT}/+/+/status"
 
+EVERYBODY = "all"
+"""In the place of a gateway: what is for every gateway of a school. No gateway may be called so."""
+
 _SLUG = r"[a-z0-9](?:[a-z0-9-]{0,46}[a-z0-9])?"
 _TOPIC = re.compile(rf"{ROOT}/({_SLUG})/({_SLUG})/(up|ack|status|cmd)")
 

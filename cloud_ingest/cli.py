@@ -70,6 +70,10 @@ _log = logging.getLogger("lophoc.ingest")
     help="The file of all series' newest points.  [default: beside the embedded store, else in $XDG_STATE_HOME/lophoc]",
 )  # fmt: skip
 @click.option(
+    "--forecasts", "forecasts_path", type=click.Path(dir_okay=False, path_type=Path), default=None,
+    help="The file that lophoc forecast makes, for alarm rules on forecasts.",
+)  # fmt: skip
+@click.option(
     "--ahead", "ahead_s", type=click.FloatRange(0), default=AHEAD_S, show_default="366 days", metavar="SECONDS",
     help="How far a point may be ahead of this machine's clock before it is refused.",
 )  # fmt: skip
@@ -94,6 +98,7 @@ def ingest(
     rules_path: Path | None,
     schools_path: Path | None,
     lasts_path: Path | None,
+    forecasts_path: Path | None,
     ahead_s: float,
     series: int,
     metrics_port: int | None,
@@ -121,6 +126,7 @@ def ingest(
             same += ["--no-alarms"] if no_alarms else []
             for option, path in (
                 ("--alarms", alarms_path), ("--alarm-rules", rules_path), ("--schools", schools_path),
+                ("--forecasts", forecasts_path),
             ):  # fmt: skip
                 same += [] if path is None else [option, str(path)]
             same += [] if lasts_path is None else ["--last-values", str(lasts_path)]
@@ -149,7 +155,9 @@ def ingest(
                 )  # fmt: skip
                 if not no_alarms:
                     reads = registry_path or beside(store_url)
-                    _watch(open_things, receiver, store_url, reads, alarms_path, rules_path, schools_path)
+                    _watch(
+                        open_things, receiver, store_url, reads, alarms_path, rules_path, schools_path, forecasts_path
+                    )
                 if metrics_port is not None:
                     _serve_metrics(open_things, receiver, metrics_host, metrics_port)
                 code = _receive(where, receiver, bool(share))
@@ -188,6 +196,7 @@ def _watch(
     alarms: Path | None,
     rules: Path | None,
     schools: Path | None,
+    forecasts: Path | None,
 ) -> None:
     """Alarms, if this worker is the one that makes them. Raises ClickException for rules with mistakes."""
     from cloud_ingest.alarms.centre_alarms import Centre  # not loaded where nobody wants alarms
@@ -209,7 +218,7 @@ def _watch(
     path = alarms or alarms_beside(store_url)
     watch = Watch(
         path,
-        sources(asked, schools, lambda: Centre(receiver.wait_ready(0.0), not receiver.store_is_away)),
+        sources(asked, schools, forecasts, lambda: Centre(receiver.wait_ready(0.0), not receiver.store_is_away)),
         rules,
     )
     telling = Telling(path, watch.mail_steps, when=watch.has_lock)

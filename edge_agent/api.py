@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from importlib.metadata import version
@@ -20,6 +20,7 @@ from classroom_profiles.capability import Command, WrongValue
 from classroom_profiles.model import Model
 from classroom_profiles.profile import Profile
 from edge_agent.access import Access, TooManyTries, WrongPin
+from edge_agent.catalogue import Catalogue
 from edge_agent.events import Events, TooManyStreams
 from edge_agent.lab import Lab
 from edge_agent.lessons import Busy, Lessons, NoLesson, UnknownProfile
@@ -66,14 +67,16 @@ class Parts:
 
     room: LiveRoom
     lessons: Lessons
-    profiles: Sequence[Profile]
-    """In the order to show them."""
+    profiles: Mapping[str, Profile]
+    """By id, in the order to show them."""
     views: Views
     events: Events
     access: Access
     settled: Callable[[], bool]
     """True once every device has been tried."""
     panel: Path = PANEL
+    catalogue: Catalogue | None = None
+    """What the centre has published."""
     lab: Lab | None = None
     """Benches, their runs, and who holds what."""
     began_s: float = field(default_factory=time.monotonic)
@@ -169,7 +172,7 @@ async def room(parts: _Parts) -> RoomView:
 @_router.get("/api/profiles", **_for(Rank.VIEWER))
 async def profiles(parts: _Parts) -> list[ProfileView]:
     """The lessons that can be started, in the order to show them."""
-    return profile_views(parts.profiles)
+    return profile_views(parts.profiles.values())
 
 
 _STREAM = {

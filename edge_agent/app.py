@@ -1,4 +1,4 @@
-"""The agent, put together: journal, uplink, devices, lessons, triggers and HTTP, each a task of one group."""
+"""The agent, put together: journal, uplink, devices, lessons, triggers and so on, each a task of one group."""
 
 import asyncio
 import fcntl
@@ -15,10 +15,11 @@ import uvicorn
 from classroom_profiles.profile import Profile
 from classroom_profiles.room import Room
 from classroom_profiles.topics import Address
-from edge_agent import known_places, lab_routes
+from edge_agent import catalogue_routes, known_places, lab_routes
 from edge_agent.access import Access
 from edge_agent.api import Parts, make_api
 from edge_agent.boot import boot_id
+from edge_agent.catalogue import Catalogue
 from edge_agent.changes import Changes
 from edge_agent.connection import Connection
 from edge_agent.events import Events
@@ -29,7 +30,7 @@ from edge_agent.known_places import KnownPlaces
 from edge_agent.lab import opened
 from edge_agent.lesson_store import LessonStore
 from edge_agent.lessons import Lessons
-from edge_agent.live_room import LiveRoom
+from edge_agent.live_room import LiveRoom, now_us
 from edge_agent.pins import VARIABLES, Pins
 from edge_agent.simulated import marking
 from edge_agent.triggers import Triggers
@@ -79,25 +80,32 @@ async def run_agent(
         record = marking(room, journal.write)
         live = LiveRoom(room, Wires(mqtt=link), changes, record)
         lab = await stack.enter_async_context(opened(settings.data, live, record))
-        profiles = {profile.id: profile for profile in settings.profiles}
-        lessons = Lessons(live, profiles, store, changes, record, may_tell=lab.leases.check)
-        uplink = Uplink(settings.uplink, Address(room.school, room.gateway_id), journal, changes.uplink)
+        catalogue = Catalogue(
+            settings.data, room.school, settings.profiles,
+            is_safe=lambda: lessons.may_profiles_change(now_us()), record=record, changed=changes.catalogue,
+            place=(room.room, room.gateway_id), clock_us=now_us,
+        )  # fmt: skip
+        catalogue.load()
+        lessons = Lessons(live, catalogue.profiles, store, changes, record, may_tell=lab.leases.check)
+        address = Address(room.school, room.gateway_id)
+        uplink = Uplink(settings.uplink, address, journal, changes.uplink, published=catalogue.take)
         access = Access(pins, room.open_view, known=KnownPlaces(settings.data / known_places.FILE))
         if not access.pins_set:
             say_no_pins(settings.data)
-        views = Views(live, lessons, journal, uplink, lab.views)
+        views = Views(live, lessons, journal, uplink, lab.views, catalogue)
         settled = asyncio.Event()
         parts = Parts(
             room=live,
             lessons=lessons,
-            profiles=settings.profiles,
+            profiles=catalogue.profiles,
+            catalogue=catalogue,
             views=views,
             events=Events(views, changes),
             access=access,
             settled=settled.is_set,
             lab=lab,
         )
-        guard = Guard(make_api(parts, lab_routes.router), settings.names)
+        guard = Guard(make_api(parts, lab_routes.router, catalogue_routes.router), settings.names)
         server = Server(guard, ready)
 
         async def settle() -> None:
@@ -111,6 +119,7 @@ async def run_agent(
                 tasks.create_task(lessons.run(), name="lessons"),
                 tasks.create_task(Triggers(live, lessons, record, lab.leases.check).run(), name="triggers"),
                 tasks.create_task(uplink.run(), name="uplink"),
+                tasks.create_task(catalogue.run(), name="catalogue"),
                 tasks.create_task(
                     report(journal, uplink, record, room.room, room.gateway_id, settings.data), name="gateway points"
                 ),

@@ -12,6 +12,7 @@ class Topic(StrEnum):
     UPLINK = "uplink"
     BENCH = "bench"
     LEASE = "lease"
+    CATALOGUE = "catalogue"
 
 
 class Watcher:
@@ -55,6 +56,10 @@ class Changes:
 
     def lease(self) -> None:
         self._tell(Topic.LEASE, "")
+
+    def catalogue(self) -> None:
+        """Other profiles or another timetable hold."""
+        self._tell(Topic.CATALOGUE, "")
 
     @contextmanager
     def watch(self) -> Iterator[Watcher]:

@@ -88,6 +88,8 @@ class Events:
                         yield _event("bench", self._views.lab.bench(name))
                 case Topic.LEASE:
                     yield self._leases()
+                case Topic.CATALOGUE:
+                    yield _event("catalogue", self._views.catalogue())
 
     def _leases(self) -> str:
         if self._views.lab is None:

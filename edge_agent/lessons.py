@@ -21,6 +21,8 @@ from edge_agent.preflight import CHECK_S, MayTell, anybody_may, preflight
 from edge_agent.preparation import VERIFY_S, Preparation, RequiredFailed
 from edge_agent.telemetry_points import LESSON, event_point, lesson_points, lost_devices_point
 
+_FORGOTTEN_US = 3 * 3600 * 1_000_000
+
 _log = logging.getLogger("lophoc.lesson")
 
 
@@ -94,6 +96,17 @@ class Lessons:
         state = self._room.state()
         health = {device: state.of(device).health for device in self.current.devices}
         return {device: found for device, found in health.items() if not found.is_well and found != NOT_OPENED}
+
+    def may_profiles_change(self, now_us: int) -> bool:
+        """Would other profiles disturb nobody: is nothing being prepared or put back, and no lesson on?
+
+        One that has been ready for three hours is taken for one that nobody ended.
+        """
+        lesson = self.current
+        if not self._running.is_set() or (lesson is not None and lesson.is_busy):
+            return False
+        is_on = lesson is not None and lesson.state is LessonState.READY
+        return not is_on or lesson is None or now_us - lesson.started_us > _FORGOTTEN_US
 
     async def preview(self, profile: str, without: Collection[str]) -> Lesson:
         """The lesson as it would run now, and what stands in its way. Nothing is touched. Raises UnknownProfile."""

@@ -28,7 +28,7 @@ import msgspec
 
 from classroom_profiles.telemetry import VERSION as WIRE_VERSION
 from classroom_profiles.telemetry import Ack, Unreadable, decode_ack, digest, with_layout
-from classroom_profiles.topics import Address
+from classroom_profiles.topics import EVERYBODY, Address
 from edge_agent.backoff import delays
 from edge_agent.journal import Journal
 from edge_agent.journal_file import Parcel
@@ -71,11 +71,13 @@ class Uplink:
     """Runs for as long as the agent does. It has a connection of its own, to the centre's broker."""
 
     def __init__(
-        self, url: str, address: Address, journal: Journal, changed: Callable[[], None], *, answer_s: float = 5.0
-    ) -> None:
+        self, url: str, address: Address, journal: Journal, changed: Callable[[], None], *, answer_s: float = 5.0,
+        published: Callable[[bytes], None] | None = None,
+    ) -> None:  # fmt: skip
         """`changed` is called, at most about once a second, when what a person sees of it has changed.
 
-        `answer_s`: how long the centre may take before a parcel is sent again. The password of the URL's user is
+        `answer_s`: how long the centre may take before a parcel is sent again. `published`: is given what the centre
+        publishes to the whole school. The password of the URL's user is
         $LOPHOC_UPLINK_PASSWORD. Raises WrongBroker.
         """
         if urlsplit(url).password is not None:
@@ -85,6 +87,8 @@ class Uplink:
         self._journal = journal
         self._changed = changed
         self._answer_s = answer_s
+        self._published = published
+        self._for_everybody = Address(address.school, EVERYBODY).topic("cmd")
         self._linked = False
         self._silent = False
         self._feed = Feed(journal)
@@ -145,6 +149,10 @@ class Uplink:
         granted = await client.subscribe(self._address.topic("ack"), qos=0)
         if any(qos == _REFUSED_QOS for qos in granted):
             raise aiomqtt.MqttError("the broker does not let us hear the centre's acks")
+        if self._published is not None:
+            granted = await client.subscribe(self._for_everybody, qos=0)
+            if any(qos == _REFUSED_QOS for qos in granted):
+                self._complain("the broker does not let us hear what is published under %s", self._for_everybody)
         await client.publish(self._address.topic("status"), self.status("online"), qos=1, retain=True)
 
     async def _session(self, client: aiomqtt.Client) -> None:
@@ -210,6 +218,10 @@ class Uplink:
     async def _hear(self, client: aiomqtt.Client) -> None:
         async for message in client.messages:
             if not isinstance(message.payload, bytes):
+                continue
+            if message.topic.value == self._for_everybody:
+                if self._published is not None and message.payload:
+                    self._published(message.payload)
                 continue
             try:
                 ack = decode_ack(message.payload)

@@ -13,6 +13,7 @@ from classroom_profiles.reading import Health as DeviceHealth
 from classroom_profiles.reading import HealthState, Reading
 from classroom_profiles.role import Role
 from classroom_profiles.state import Control
+from edge_agent.catalogue import Catalogue
 from edge_agent.journal import Journal
 from edge_agent.lesson import Lesson, LessonState, LessonStep, StepState
 from edge_agent.lessons import Lessons
@@ -157,6 +158,12 @@ class UplinkView(View):
     stored: int = Field(description="points that the centre has confirmed")
 
 
+class CatalogueView(View):
+    serial: int = Field(description="of the catalogue that holds; 0: none was published")
+    staged: int = Field(description="of one that is applied when no lesson is on; 0: none")
+    problem: str = Field(description="why the last one was not taken; empty if it was")
+
+
 class RoomView(View):
     school: str
     room: str
@@ -172,9 +179,11 @@ class Views:
     """The room of this moment, in parts and as a whole."""
 
     def __init__(
-        self, room: LiveRoom, lessons: Lessons, journal: Journal, uplink: Uplink, lab: "LabViews | None" = None
-    ) -> None:
+        self, room: LiveRoom, lessons: Lessons, journal: Journal, uplink: Uplink, lab: "LabViews | None" = None,
+        catalogue: Catalogue | None = None,
+    ) -> None:  # fmt: skip
         self.lab = lab
+        self._catalogue = catalogue
         self._room, self._lessons, self._journal, self._uplink = room, lessons, journal, uplink
 
     def room(self) -> RoomView:
@@ -210,6 +219,12 @@ class Views:
 
     def lesson(self) -> LessonView | None:
         return None if self._lessons.current is None else lesson_view(self._lessons.current, self._lessons.lost)
+
+    def catalogue(self) -> CatalogueView | None:
+        if self._catalogue is None:
+            return None
+        standing = self._catalogue.standing
+        return CatalogueView(serial=standing.serial, staged=standing.staged, problem=standing.problem)
 
     def uplink(self) -> UplinkView:
         return UplinkView(

@@ -10,6 +10,7 @@ What it must not forget over a restart it hands out by `keep`, to be written tog
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from sys import intern
 
 from classroom_profiles.telemetry import Measurement
 from cloud_ingest.alarms import centre_alarms
@@ -19,7 +20,7 @@ from cloud_ingest.alarms.gateway_verdicts import Fleet, GatewayVerdicts
 from cloud_ingest.alarms.hours import Calendar
 from cloud_ingest.alarms.rules import Forecast as ForecastRule
 from cloud_ingest.alarms.rules import GatewayRule, Rule, RuleSet
-from cloud_ingest.alarms.series_verdicts import SeriesVerdicts
+from cloud_ingest.alarms.series_verdicts import SeriesVerdicts, is_end_of, is_of
 from cloud_ingest.alarms.together import Gathering
 from cloud_ingest.alarms.transition import Cleared, Transition
 from cloud_ingest.alarms.unit import Point, Unit
@@ -51,6 +52,7 @@ class Engine:
     def __init__(self, rules: RuleSet, calendar: Calendar, wards: Mapping[str, str] | None = None) -> None:
         self.seen = Seen()
         self._fleet = Fleet()
+        self._units: dict[Unit, Unit] = {}
         self._gateway_of: Mapping[tuple[str, str], str] = {}
         self._routes: dict[tuple[Measurement, str, str], list[Callable[[Point, int], None]]] = {}
         self._series: list[SeriesVerdicts] = []
@@ -91,7 +93,7 @@ class Engine:
             judge = ForecastVerdicts(rule, calendar, self._cause_known, gathering)
             self._forecasts.append(judge)
         else:
-            judge = SeriesVerdicts(rule, calendar, self._cause_known, gathering, self._may_track)
+            judge = SeriesVerdicts(rule, calendar, self._cause_known, gathering, self._may_track, self._same)
             gathering.limit = judge.limit
             self._series.append(judge)
         late.append(judge)
@@ -227,6 +229,7 @@ class Engine:
             self._swept_us = now_us
             for series in self._series:
                 series.sweep(now_us)
+            self._units = {unit: unit for series in self._series for unit in series.verdicts.tracks}
 
     def _take(self, points: Iterable[Point], now_us: int) -> None:
         routes = self._routes
@@ -250,9 +253,9 @@ class Engine:
         found: list[Callable[[Point, int], None]] = []
         for series in self._series:
             if series.rule.of.measurement is point.measurement:
-                if series.clears(point.metric, point.role):
+                if is_end_of(series.rule, point.metric, point.role):
                     found.append(series.clear)
-                elif series.wants(point.metric, point.role):
+                elif is_of(series.rule, point.metric, point.role):
                     found.append(series.take)
         return found
 
@@ -270,6 +273,9 @@ class Engine:
             if before[school] != self._fleet.totals[school]:
                 for judge in self._gateways:
                     self._gatherings[judge.rule.id].reconsider(school)
+
+    def _same(self, unit: Unit) -> Unit:
+        return self._units.setdefault(unit, Unit(*map(intern, unit)))
 
     def _may_track(self) -> bool:
         if sum(len(series.verdicts.tracks) for series in self._series) < MOST_TRACKS:

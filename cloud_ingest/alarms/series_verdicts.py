@@ -24,6 +24,17 @@ _FORGOTTEN_US = 30 * 86_400_000_000
 """A series of which nothing comes for so long is gone."""
 
 
+def is_of(rule: SeriesRule, metric: str, role: str) -> bool:
+    """The rule looks at such points."""
+    return fnmatchcase(metric, rule.of.metric) and fnmatchcase(role, rule.of.role)
+
+
+def is_end_of(rule: SeriesRule, metric: str, role: str) -> bool:
+    """Such a point says that an event is over."""
+    by = rule.cleared_by if isinstance(rule, Event) else None
+    return by is not None and fnmatchcase(metric, by) and fnmatchcase(role, rule.of.role)
+
+
 class SeriesVerdicts:
     def __init__(
         self,
@@ -32,7 +43,9 @@ class SeriesVerdicts:
         cause_known: Callable[[Rule, Unit, int], bool],
         listener: Listener,
         may_track: Callable[[], bool],
+        same: Callable[[Unit], Unit],
     ) -> None:
+        """`same`: one unit in memory for all rules that have an equal one."""
         self.rule = rule
         self.verdicts = Verdicts(rule, calendar, cause_known, listener, needs_news=isinstance(rule, Threshold))
         self.totals: dict[str, int] = {}
@@ -41,6 +54,7 @@ class SeriesVerdicts:
         self._remembers = isinstance(rule, (Rate, Stuck))
         self._late_us = int(rule.late_s * 1e6) if not isinstance(rule, Silence) else 0
         self._may_track = may_track
+        self._same = same
         self._is_silence = isinstance(rule, Silence)
         self._after_us = int(rule.after_s * 1e6) if isinstance(rule, Silence) else 0
         self._lasts_us = int(rule.lasts_s * 1e6) if isinstance(rule, Event) else 0
@@ -55,13 +69,6 @@ class SeriesVerdicts:
     @property
     def limit(self) -> float | None:
         return self._look.limit
-
-    def wants(self, metric: str, role: str) -> bool:
-        return fnmatchcase(metric, self.rule.of.metric) and fnmatchcase(role, self.rule.of.role)
-
-    def clears(self, metric: str, role: str) -> bool:
-        by = self.rule.cleared_by if isinstance(self.rule, Event) else None
-        return by is not None and fnmatchcase(metric, by) and fnmatchcase(role, self.rule.of.role)
 
     def take(self, point: Point, now_us: int) -> None:
         """A series has a newer point, or so it is said."""
@@ -158,6 +165,7 @@ class SeriesVerdicts:
     def _new(self, unit: Unit) -> Track | None:
         if not self._wants_place(unit) or not self._may_track():
             return None
+        unit = self._same(unit)
         track = self.verdicts.tracks[unit] = Track(unit, Memory() if self._remembers else None)
         self.totals[unit.school] = self.totals.get(unit.school, 0) + 1
         return track

@@ -205,7 +205,8 @@ async def served(
             views = Views(live, lessons, journal, uplink, lab.views)
             events = Events(views, changes, heartbeat_s=heartbeat_s, most=most)
             access = Access(Pins(data / FILE, PINS if pins is None else pins), open_view)
-            parts = Parts(live, lessons, PROFILES, views, events, access, lambda: True, panel or PANEL, lab=lab)
+            profiles = {one.id: one for one in PROFILES}
+            parts = Parts(live, lessons, profiles, views, events, access, lambda: True, panel or PANEL, lab=lab)
             ready = asyncio.Event()
             guard = Guard(make_api(parts, router), names)
             server = Server(guard, ready.set, connection)

@@ -1,0 +1,1 @@
+"""What the centre publishes to gateways: signed profiles and timetables."""

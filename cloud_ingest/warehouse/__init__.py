@@ -1,0 +1,1 @@
+"""For other houses: the nightly Parquet export, and dashboards over InfluxDB itself."""
