@@ -53,10 +53,6 @@ _log = logging.getLogger("lophoc.ingest")
     help="The registry's file.  [default: beside the embedded store, else in $XDG_STATE_HOME/lophoc]",
 )  # fmt: skip
 @click.option(
-    "--last-values", "lasts_path", type=click.Path(dir_okay=False, path_type=Path), default=None,
-    help="The file of all series' newest points.  [default: beside the embedded store, else in $XDG_STATE_HOME/lophoc]",
-)  # fmt: skip
-@click.option(
     "--alarms", "alarms_path", type=click.Path(dir_okay=False, path_type=Path), default=None,
     help="The file of alarms.  [default: beside the registry]",
 )  # fmt: skip
@@ -68,6 +64,14 @@ _log = logging.getLogger("lophoc.ingest")
 @click.option(
     "--schools", "schools_path", type=click.Path(exists=True, dir_okay=False, path_type=Path), default=None,
     help="A CSV of schools, so that alarms say in which wards.",
+)  # fmt: skip
+@click.option(
+    "--last-values", "lasts_path", type=click.Path(dir_okay=False, path_type=Path), default=None,
+    help="The file of all series' newest points.  [default: beside the embedded store, else in $XDG_STATE_HOME/lophoc]",
+)  # fmt: skip
+@click.option(
+    "--forecasts", "forecasts_path", type=click.Path(dir_okay=False, path_type=Path), default=None,
+    help="The file that lophoc forecast makes, for alarm rules on forecasts.",
 )  # fmt: skip
 @click.option(
     "--ahead", "ahead_s", type=click.FloatRange(0), default=AHEAD_S, show_default="366 days", metavar="SECONDS",
@@ -89,11 +93,12 @@ def ingest(
     workers: int,
     folder: Path | None,
     registry_path: Path | None,
-    lasts_path: Path | None,
     alarms_path: Path | None,
     no_alarms: bool,
     rules_path: Path | None,
     schools_path: Path | None,
+    lasts_path: Path | None,
+    forecasts_path: Path | None,
     ahead_s: float,
     series: int,
     metrics_port: int | None,
@@ -118,12 +123,13 @@ def ingest(
             same = ["--broker", broker, "--store", store_url, "--data", str(folder), "--ahead", str(ahead_s)]
             same += ["--series", str(series)]
             same += [] if registry_path is None else ["--registry", str(registry_path)]
-            same += [] if lasts_path is None else ["--last-values", str(lasts_path)]
             same += ["--no-alarms"] if no_alarms else []
             for option, path in (
                 ("--alarms", alarms_path), ("--alarm-rules", rules_path), ("--schools", schools_path),
+                ("--forecasts", forecasts_path),
             ):  # fmt: skip
                 same += [] if path is None else [option, str(path)]
+            same += [] if lasts_path is None else ["--last-values", str(lasts_path)]
             commands = [
                 [sys.executable, "-m", "cloud_ingest", "ingest", *same, "--share", "lophoc"]
                 + ([] if metrics_port is None else _metrics(metrics_host, metrics_port, number))
@@ -149,7 +155,9 @@ def ingest(
                 )  # fmt: skip
                 if not no_alarms:
                     reads = registry_path or beside(store_url)
-                    _watch(open_things, receiver, store_url, reads, alarms_path, rules_path, schools_path)
+                    _watch(
+                        open_things, receiver, store_url, reads, alarms_path, rules_path, schools_path, forecasts_path
+                    )
                 if metrics_port is not None:
                     _serve_metrics(open_things, receiver, metrics_host, metrics_port)
                 code = _receive(where, receiver, bool(share))
@@ -180,21 +188,6 @@ def _registry(open_things: ExitStack, store_url: str, path: Path | None) -> Regi
         return registry
 
 
-def _last_values(
-    open_things: ExitStack, store_url: str, path: Path | None, store: Store, registry: Registry
-) -> LastValues:
-    """Its loss would lose freshness only."""
-    lasts = LastValues(path or beside(store_url, "last-values"))
-    try:
-        if path is None:
-            made_beside(store_url, "last-values")
-        open_things.enter_context(lasts)
-        open_things.enter_context(Seeding(lasts, store, lambda: {one.school for one in registry.gateways()}))
-    except (LastValuesUnavailable, RegistryUnavailable, OSError) as why:
-        _log.warning("no last values are written: %s", why)
-    return lasts
-
-
 def _watch(
     open_things: ExitStack,
     receiver: Receiver,
@@ -203,6 +196,7 @@ def _watch(
     alarms: Path | None,
     rules: Path | None,
     schools: Path | None,
+    forecasts: Path | None,
 ) -> None:
     """Alarms, if this worker is the one that makes them. Raises ClickException for rules with mistakes."""
     from cloud_ingest.alarms.centre_alarms import Centre  # not loaded where nobody wants alarms
@@ -224,13 +218,28 @@ def _watch(
     path = alarms or alarms_beside(store_url)
     watch = Watch(
         path,
-        sources(asked, schools, lambda: Centre(receiver.wait_ready(0.0), not receiver.store_is_away)),
+        sources(asked, schools, forecasts, lambda: Centre(receiver.wait_ready(0.0), not receiver.store_is_away)),
         rules,
     )
     telling = Telling(path, watch.mail_steps, when=watch.has_lock)
     for each in (watch, telling):
         open_things.callback(each.stop)
         each.start()
+
+
+def _last_values(
+    open_things: ExitStack, store_url: str, path: Path | None, store: Store, registry: Registry
+) -> LastValues:
+    """Its loss would lose freshness only."""
+    lasts = LastValues(path or beside(store_url, "last-values"))
+    try:
+        if path is None:
+            made_beside(store_url, "last-values")
+        open_things.enter_context(lasts)
+        open_things.enter_context(Seeding(lasts, store, lambda: {one.school for one in registry.gateways()}))
+    except (LastValuesUnavailable, RegistryUnavailable, OSError) as why:
+        _log.warning("no last values are written: %s", why)
+    return lasts
 
 
 def _state_of(broker: str, store_url: str) -> Path:

@@ -12,25 +12,32 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from cloud_ingest.alarms import inbox_schema
-from cloud_ingest.alarms.alarm import Alarm, AlarmState, Asker, Entry, Severity
+from cloud_ingest.alarms.alarm import Alarm, AlarmState, Asker, Entry
+from cloud_ingest.alarms.inbox_rows import COLUMNS, CONCERNED, Wanted, alarm_of, is_part, lower_words, seen_by, where
 from cloud_ingest.alarms.inbox_schema import WrongFile
-from cloud_ingest.alarms.transition import Changed, Cleared, Finding, Raised, Transition
+from cloud_ingest.alarms.inbox_writing import BY_RULES, next_revision, revision_of, write, write_down
+from cloud_ingest.alarms.transition import Transition
 from cloud_ingest.store import wall_us
+
+__all__ = [
+    "COMMENT_MOST",
+    "Alarms",
+    "HasCleared",
+    "InboxUnavailable",
+    "Listed",
+    "NoSuchAlarm",
+    "NotTheirs",
+    "Wanted",
+]
 
 REOPENS_WITHIN_S = 900.0
 """An alarm that comes again so soon after it had cleared is the same one."""
 COMMENT_MOST = 1000
-_CONCERNED = "(school = :own OR id IN (SELECT alarm FROM concerned WHERE school = :own))"
-_COLUMNS = """
-id, rule, severity, school, room, device, gateway, metric, since_us, cleared_us, acknowledged_us, cause_of, in_schools,
-repeats, acknowledged_by, assigned_to, (SELECT until_us FROM mute WHERE mute.key = alarm.key AND until_us > :now),
-text_vi, text_en, revision
-"""
 
 
 class InboxUnavailable(Exception):
@@ -54,25 +61,6 @@ class Listed:
     alarms: list[Alarm]
     total: int
     """How many there are on all pages."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which alarms, and in which order. The defaults: all that hold, the worst and widest first."""
-
-    states: frozenset[AlarmState] = frozenset((AlarmState.OPEN, AlarmState.ACKNOWLEDGED))
-    severities: frozenset[Severity] = frozenset(Severity)
-    school: str | None = None
-    room: str | None = None
-    rule: str | None = None
-    assigned_to: str | None = None
-    muted: bool | None = None
-    """None: muted or not."""
-    find: str = ""
-    """In its words, its rule or where it is."""
-    newest_first: bool = False
-    limit: int = 50
-    offset: int = 0
 
 
 class Alarms:
@@ -100,7 +88,7 @@ class Alarms:
             try:
                 inbox_schema.prepare(connection, str(self._path), create=self._create)
                 # SQLite's own lower() knows no Vietnamese.
-                connection.create_function("lower_words", -1, _lower_words, deterministic=True)
+                connection.create_function("lower_words", -1, lower_words, deterministic=True)
             except BaseException:
                 connection.close()
                 raise
@@ -118,20 +106,20 @@ class Alarms:
     def list(self, who: Asker, wanted: Wanted | None = None) -> Listed:
         """One page. Raises InboxUnavailable, as all that follow."""
         wanted = wanted or Wanted()
-        where, values = _where(who, wanted)
+        asked, values = where(who, wanted)
         values |= {"now": self._clock_us(), "limit": max(0, wanted.limit), "offset": max(0, wanted.offset)}
         order = "since_us DESC, id DESC" if wanted.newest_first else "severity DESC, cause_of DESC, since_us DESC, id"
         with self.reading() as connection:
-            total = int(connection.execute(f"SELECT count(*) FROM alarm WHERE {where}", values).fetchone()[0])
+            total = int(connection.execute(f"SELECT count(*) FROM alarm WHERE {asked}", values).fetchone()[0])
             rows = connection.execute(
-                f"SELECT {_COLUMNS} FROM alarm WHERE {where} ORDER BY {order} LIMIT :limit OFFSET :offset", values
+                f"SELECT {COLUMNS} FROM alarm WHERE {asked} ORDER BY {order} LIMIT :limit OFFSET :offset", values
             ).fetchall()
-        return Listed([_seen_by(who, _alarm(row)) for row in rows], total)
+        return Listed([seen_by(who, alarm_of(row)) for row in rows], total)
 
     def one(self, who: Asker, number: int) -> Alarm:
         """Raises NoSuchAlarm."""
         with self.reading() as connection:
-            return _seen_by(who, self._row(connection, who, number))
+            return seen_by(who, self._row(connection, who, number))
 
     def history(self, who: Asker, number: int) -> Sequence[Entry]:
         """In order of time. Raises NoSuchAlarm."""
@@ -141,8 +129,8 @@ class Alarms:
                 "SELECT at_us, by, what, comment FROM history WHERE alarm = ? ORDER BY id", (number,)
             ).fetchall()
         entries = [Entry(*row) for row in rows]
-        if _is_part(who, alarm):
-            return [Entry(entry.at_us, "", entry.what, "") for entry in entries if entry.what in _BY_RULES]
+        if is_part(who, alarm):
+            return [Entry(entry.at_us, "", entry.what, "") for entry in entries if entry.what in BY_RULES]
         return entries
 
     def schools(self, who: Asker, number: int) -> Sequence[str]:
@@ -169,15 +157,15 @@ class Alarms:
     def changed_since(self, revision: int, who: Asker, limit: int = 500) -> tuple[int, Sequence[Alarm]]:
         """What changed after `revision`, in order, and the revision to ask from next time. 0 is before everything."""
         with self.reading() as connection:
-            newest = _revision(connection)
-            own = "1" if who.school is None else _CONCERNED
+            newest = revision_of(connection)
+            own = "1" if who.school is None else CONCERNED
             rows = connection.execute(
-                f"SELECT {_COLUMNS} FROM alarm WHERE revision > :since AND {own} ORDER BY revision, id LIMIT :limit",
+                f"SELECT {COLUMNS} FROM alarm WHERE revision > :since AND {own} ORDER BY revision, id LIMIT :limit",
                 {"since": revision, "own": who.school, "now": self._clock_us(), "limit": limit + 1},
             ).fetchall()
-        alarms = [_alarm(row) for row in rows]
+        alarms = [alarm_of(row) for row in rows]
         if len(alarms) <= limit:
-            return newest, [_seen_by(who, alarm) for alarm in alarms]
+            return newest, [seen_by(who, alarm) for alarm in alarms]
         # The changes of one revision come together, since nobody could ask for the rest of them.
         last = alarms[limit - 1].revision
         if alarms[limit].revision == last:
@@ -186,11 +174,11 @@ class Alarms:
             alarms = [alarm for alarm in alarms if alarm.revision < last]
         else:
             alarms = alarms[:limit]
-        return alarms[-1].revision, [_seen_by(who, alarm) for alarm in alarms]
+        return alarms[-1].revision, [seen_by(who, alarm) for alarm in alarms]
 
     def revision(self) -> int:
         with self.reading() as connection:
-            return _revision(connection)
+            return revision_of(connection)
 
     # ---- what people do
 
@@ -257,7 +245,7 @@ class Alarms:
         text = _text(comment, COMMENT_MOST)
         with self.writing() as connection:
             alarm = self._row(connection, who, number)
-            if _is_part(who, alarm):
+            if is_part(who, alarm):
                 raise NotTheirs("it concerns many schools: the operations centre handles it")
             if alarm.state is AlarmState.CLEARED and not also_cleared:
                 raise HasCleared("it has cleared")
@@ -279,7 +267,7 @@ class Alarms:
             if transitions:
                 revision = next_revision(connection)
                 for transition in transitions:
-                    self._apply(connection, transition, revision)
+                    write(connection, transition, revision, self._reopens_us)
             connection.executemany("DELETE FROM kept WHERE name = ?", [(name,) for name in gone])
             connection.executemany("INSERT OR REPLACE INTO kept (name, value) VALUES (?, ?)", (kept or {}).items())
 
@@ -301,73 +289,17 @@ class Alarms:
                 (before_us, most),
             ).rowcount
 
-    def _apply(self, connection: sqlite3.Connection, transition: Transition, revision: int) -> None:
-        match transition:
-            case Raised(finding, since_us):
-                held = connection.execute(
-                    "SELECT id FROM alarm WHERE key = ? AND cleared_us IS NULL", (finding.key,)
-                ).fetchone()
-                recent = (
-                    held
-                    or connection.execute(
-                        "SELECT id FROM alarm WHERE key = ? AND cleared_us >= ? ORDER BY cleared_us DESC LIMIT 1",
-                        (finding.key, since_us - self._reopens_us),
-                    ).fetchone()
-                )
-                if recent is None:
-                    number = _insert(connection, finding, since_us)
-                    write_down(connection, number, since_us, "", "raised", "")
-                else:
-                    number = int(recent[0])
-                    if held is None:
-                        connection.execute(
-                            "UPDATE alarm SET cleared_us = NULL, repeats = repeats + 1 WHERE id = ?", (number,)
-                        )
-                        write_down(connection, number, since_us, "", "reopened", "")
-                self._describe(connection, number, finding, revision)
-            case Changed(finding, _):
-                row = connection.execute(
-                    "SELECT id FROM alarm WHERE key = ? AND cleared_us IS NULL", (finding.key,)
-                ).fetchone()
-                if row is not None:
-                    self._describe(connection, int(row[0]), finding, revision)
-            case Cleared(key, at_us, cause):
-                row = connection.execute(
-                    "SELECT id, since_us FROM alarm WHERE key = ? AND cleared_us IS NULL", (key,)
-                ).fetchone()
-                if row is not None:
-                    number, since_us = row
-                    connection.execute(
-                        "UPDATE alarm SET cleared_us = ?, revision = ? WHERE id = ?",
-                        (max(at_us, since_us), revision, number),
-                    )
-                    write_down(connection, number, at_us, "", "absorbed" if cause else "cleared", cause)
-
-    def _describe(self, connection: sqlite3.Connection, number: int, finding: Finding, revision: int) -> None:
-        connection.execute(
-            "UPDATE alarm SET rule = ?, severity = ?, cause_of = ?, in_schools = ?, text_vi = ?, text_en = ?, "
-            "revision = ? WHERE id = ?",
-            (
-                finding.rule, int(finding.severity), finding.cause_of, _in_schools(finding), finding.text_vi,
-                finding.text_en, revision, number,
-            ),
-        )  # fmt: skip
-        connection.execute("DELETE FROM concerned WHERE alarm = ?", (number,))
-        connection.executemany(
-            "INSERT INTO concerned (school, alarm) VALUES (?, ?)", [(each, number) for each in finding.schools]
-        )
-
     # ---- the file
 
     def _row(self, connection: sqlite3.Connection, who: Asker, number: int) -> Alarm:
-        own = "1" if who.school is None else _CONCERNED
+        own = "1" if who.school is None else CONCERNED
         row = connection.execute(
-            f"SELECT {_COLUMNS} FROM alarm WHERE id = :id AND {own}",
+            f"SELECT {COLUMNS} FROM alarm WHERE id = :id AND {own}",
             {"id": number, "own": who.school, "now": self._clock_us()},
         ).fetchone()
         if row is None:
             raise NoSuchAlarm(f"there is no alarm {number}")
-        return _alarm(row)
+        return alarm_of(row)
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -385,111 +317,6 @@ class Alarms:
         if self._connection is None:
             raise InboxUnavailable(f"{self._path} is not open")
         return self._connection
-
-
-_BY_RULES = frozenset(("raised", "changed", "cleared", "reopened", "absorbed"))
-
-
-def _where(who: Asker, wanted: Wanted) -> tuple[str, dict[str, Any]]:
-    holds = "cleared_us IS NULL AND acknowledged_us IS"
-    of_state = {
-        AlarmState.OPEN: f"({holds} NULL)",
-        AlarmState.ACKNOWLEDGED: f"({holds} NOT NULL)",
-        AlarmState.CLEARED: "(cleared_us IS NOT NULL)",
-    }
-    severities = ", ".join(str(int(each)) for each in wanted.severities)
-    parts = [f"({' OR '.join(of_state[state] for state in wanted.states) or '0'})", f"severity IN ({severities})"]
-    values: dict[str, Any] = {}
-    if who.school is not None:
-        parts.append(_CONCERNED)
-        values["own"] = who.school
-    if wanted.school is not None:
-        parts.append("(school = :school OR id IN (SELECT alarm FROM concerned WHERE school = :school))")
-        values["school"] = wanted.school
-    for name in ("room", "rule", "assigned_to"):
-        value = getattr(wanted, name)
-        if value is not None:
-            parts.append(f"{name} = :{name}")
-            values[name] = value
-    if wanted.muted is not None:
-        is_muted = "EXISTS (SELECT 1 FROM mute WHERE mute.key = alarm.key AND until_us > :now)"
-        parts.append(is_muted if wanted.muted else f"NOT {is_muted}")
-    for number, word in enumerate(wanted.find.split()[:8]):
-        # What a school's account finds must not tell it the words of an alarm of many schools.
-        where = "rule, school, room, device, gateway" + (", text_vi, text_en" if who.school is None else "")
-        parts.append(f"lower_words({where}) LIKE :find{number} ESCAPE '!'")
-        values[f"find{number}"] = "%" + _escaped(word.lower()) + "%"
-    return " AND ".join(parts), values
-
-
-def _lower_words(*texts: str | None) -> str:
-    return " ".join(text for text in texts if text).lower()
-
-
-def _escaped(word: str) -> str:
-    return word.replace("!", "!!").replace("%", "!%").replace("_", "!_")
-
-
-def _alarm(row: tuple[Any, ...]) -> Alarm:
-    (
-        number, rule, severity, school, room, device, gateway, metric, since_us, cleared_us, acknowledged_us, cause_of,
-        in_schools, repeats, acknowledged_by, assigned_to, muted_until_us, text_vi, text_en, revision,
-    ) = row  # fmt: skip
-    if cleared_us is not None:
-        state = AlarmState.CLEARED
-    else:
-        state = AlarmState.OPEN if acknowledged_us is None else AlarmState.ACKNOWLEDGED
-    return Alarm(
-        number, rule, Severity(severity), school, room, device, gateway, metric, since_us, cleared_us, state, cause_of,
-        in_schools, repeats, acknowledged_by, assigned_to, muted_until_us, text_vi, text_en, revision,
-    )  # fmt: skip
-
-
-def _is_part(who: Asker, alarm: Alarm) -> bool:
-    return who.school is not None and alarm.school is None
-
-
-def _seen_by(who: Asker, alarm: Alarm) -> Alarm:
-    if not _is_part(who, alarm):
-        return alarm
-    return replace(
-        alarm, school=who.school, cause_of=1, in_schools=1, acknowledged_by=None, assigned_to=None,
-        text_vi="Cùng một sự cố với nhiều trường khác; trung tâm điều hành đang xử lý",
-        text_en="Part of an incident at many schools; the operations centre handles it",
-    )  # fmt: skip
-
-
-def _insert(connection: sqlite3.Connection, finding: Finding, since_us: int) -> int:
-    cursor = connection.execute(
-        "INSERT INTO alarm (key, rule, severity, school, room, device, gateway, metric, since_us, cause_of, in_schools,"
-        " text_vi, text_en, revision) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
-        (
-            finding.key, finding.rule, int(finding.severity), finding.school, finding.room, finding.device,
-            finding.gateway, finding.metric, since_us, finding.cause_of, _in_schools(finding), finding.text_vi,
-            finding.text_en,
-        ),
-    )  # fmt: skip
-    return int(cursor.lastrowid or 0)
-
-
-def _in_schools(finding: Finding) -> int:
-    return len(finding.schools) or 1
-
-
-def write_down(connection: sqlite3.Connection, number: int, at_us: int, by: str, what: str, comment: str) -> None:
-    connection.execute(
-        "INSERT INTO history (alarm, at_us, by, what, comment) VALUES (?, ?, ?, ?, ?)",
-        (number, at_us, by, what, comment),
-    )
-
-
-def _revision(connection: sqlite3.Connection) -> int:
-    return int(connection.execute("SELECT value FROM state WHERE name = 'revision'").fetchone()[0])
-
-
-def next_revision(connection: sqlite3.Connection) -> int:
-    connection.execute("UPDATE state SET value = value + 1 WHERE name = 'revision'")
-    return _revision(connection)
 
 
 def _text(text: str, most: int) -> str:

@@ -13,7 +13,8 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 
 from cloud_ingest.alarms.alarm import Severity
-from cloud_ingest.alarms.inbox import Alarms, next_revision, write_down
+from cloud_ingest.alarms.inbox import Alarms
+from cloud_ingest.alarms.inbox_writing import next_revision, write_down
 
 TRIES = 8
 _FIRST_AGAIN_S = 5.0

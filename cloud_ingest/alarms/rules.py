@@ -53,11 +53,8 @@ class Series(Model):
 
     @model_validator(mode="after")
     def _somebody_writes_it(self) -> Self:
-        if (
-            not any(each in self.metric for each in "*?")
-            and self.measurement in CLOSED
-            and not find(self.measurement, self.metric)
-        ):
+        is_open = any(each in self.metric for each in "*?") or self.measurement not in CLOSED
+        if not is_open and find(self.measurement, self.metric) is None:
             raise ValueError(f"nothing writes the metric '{self.metric}' of '{self.measurement.value}'")
         return self
 

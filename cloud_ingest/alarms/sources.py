@@ -3,11 +3,16 @@
 import contextlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from math import inf
 from pathlib import Path
 
 from cloud_ingest.alarms.centre_alarms import Centre
+from cloud_ingest.alarms.hours import CITY
 from cloud_ingest.alarms.unit import Point
 from cloud_ingest.alarms.watch import Sources
+from cloud_ingest.forecasts.forecast_file import ForecastFile, ForecastsUnavailable
 from cloud_ingest.gateways import Gateway
 from cloud_ingest.operations.directory import WrongDirectory, read
 from cloud_ingest.operations.feed import StoreFeed
@@ -16,6 +21,8 @@ from cloud_ingest.store import Store, store_of
 
 _BURST_S = 0.05
 """Of each second: it is asked beside what receives."""
+
+_FORECASTS = 1_000_000
 
 _log = logging.getLogger("lophoc.ingest.alarms")
 
@@ -73,5 +80,33 @@ def wards_of(schools: Path | None) -> Mapping[str, str]:
         return {}
 
 
-def sources(asked: FromStore, schools: Path | None, centre: Callable[[], Centre]) -> Sources:
-    return Sources(asked, asked.gateways, centre, wards=lambda: wards_of(schools))
+@dataclass(frozen=True, slots=True)
+class Soon:
+    """A forecast as rules ask for it."""
+
+    school: str
+    room: str
+    device: str
+    role: str
+    metric: str
+    earliest_days: float
+
+
+def forecasts_in(path: Path, today: date) -> list[Soon] | None:
+    """What `lophoc forecast` has written there; None if it cannot be read now."""
+    try:
+        with ForecastFile(path, create=False) as file:
+            made = file.read(limit=_FORECASTS)
+    except ForecastsUnavailable as why:
+        _log.debug("rules on forecasts wait: %s", why)
+        return None
+    return [
+        Soon(one.school, one.series.room, one.series.device, one.series.role, one.series.metric, days)
+        for one in made
+        for days in (inf if one.early is None else float((one.early - today).days),)
+    ]
+
+
+def sources(asked: FromStore, schools: Path | None, forecasts: Path | None, centre: Callable[[], Centre]) -> Sources:
+    soon = None if forecasts is None else lambda: forecasts_in(forecasts, datetime.now(CITY).date())
+    return Sources(asked, asked.gateways, centre, soon, lambda: wards_of(schools))

@@ -106,6 +106,7 @@ class Gathering:
         self._numbers = count()
         self._waiting: set[str] = set()
         """Keys of schools and units that are not raised yet."""
+        self._stormed_us = -(10**18)
         self._is_restored = False
         """Until the first step: what is true then may have been so for long."""
 
@@ -181,6 +182,8 @@ class Gathering:
             schools |= self._weigh_wave(self._waves[key], now_us) if key in self._waves else set()
         for school in schools:
             self._settle_school(school, now_us, found)
+        if len(self._waiting) > _STORM:
+            self._stormed_us = now_us
         for key in waves:
             self._tell(key, now_us, found)
         while self._times and self._times[0][0] <= now_us:
@@ -192,6 +195,7 @@ class Gathering:
     def rewind(self, now_us: int) -> None:
         """The centre's clock was ahead, and is set back: what waits, waits from now on."""
         self._times.clear()
+        self._stormed_us = min(self._stormed_us, now_us)
         for key, alarm in self._alarms.items():
             alarm.from_us, alarm.told_us = min(alarm.from_us, now_us), min(alarm.told_us, now_us)
             if alarm.ends_us is not None:
@@ -327,12 +331,16 @@ class Gathering:
             return
         if not alarm.raised:
             ready_us = self._ready_us(key, alarm)
-            if key in self._waiting and self.rule.together == "city" and len(self._waiting) > _STORM:
+            if key in self._waiting and self._storms(now_us):
                 ready_us = min(alarm.from_us + _STORM_HOLDS * self._hold_us(key), now_us + _STORM_AGAIN_US)
             if ready_us > now_us:
                 self._again(key, ready_us)
                 return
         self._tell(key, now_us, found, on_time=True)
+
+    def _storms(self, now_us: int) -> bool:
+        """Many are waiting, or were until just now."""
+        return self.rule.together == "city" and now_us - self._stormed_us < self.rule.hold_s * 1e6
 
     def _true_from_us(self, key: str, units: Mapping[Unit, Held], now_us: int) -> int:
         unit = next((unit for unit in units if key == self._key("one", unit.name)), None)

@@ -28,8 +28,9 @@ from cloud_ingest.gateways import Gateway
 from cloud_ingest.store import wall_us
 
 PERIOD_S = 1.0
-GATEWAYS_S = 5.0
-"""The registry is written every five seconds."""
+_GATEWAYS_S = (1.0, 10.0)
+"""How often the registry is read: a small one each second, a large one so that it takes a twentieth of the time."""
+_GATEWAYS_SHARE = 0.05
 _LOCK_S = 2.0
 _KEPT_S = 10.0
 _FORECASTS_S = 3_600.0
@@ -60,7 +61,8 @@ class Sources:
     news: News
     gateways: Callable[[], Sequence[Gateway]]
     centre: Callable[[], Centre] = Centre
-    forecasts: Callable[[], Iterable[Forecast]] | None = None
+    forecasts: Callable[[], Iterable[Forecast] | None] | None = None
+    """None of what it returns: nobody knows now."""
     wards: Callable[[], Mapping[str, str]] = dict
 
 
@@ -94,6 +96,7 @@ class Watch:
         self._revision = 0
         self._due_us = dict.fromkeys(("gateways", "kept", "forecasts", "forget"), 0)
         self._failing = ""
+        self._gateways_s = _GATEWAYS_S[0]
 
     def start(self) -> None:
         self._thread.start()
@@ -168,7 +171,7 @@ class Watch:
             self._revision = 0
             self._due_us = dict.fromkeys(self._due_us, 0)
         revision, points = self._sources.news.changed_since(self._revision)
-        gateways = self._sources.gateways() if self._is_due("gateways", now_us, GATEWAYS_S) else None
+        gateways = self._gateways(now_us)
         forecasts = None
         if self._sources.forecasts is not None and self._is_due("forecasts", now_us, _FORECASTS_S):
             forecasts = self._sources.forecasts()
@@ -185,6 +188,16 @@ class Watch:
         self._engine = engine
         if self._is_due("forget", now_us, _FORGET_S):
             inbox.forget(now_us - KEEP_CLEARED_US)
+
+    def _gateways(self, now_us: int) -> Sequence[Gateway] | None:
+        """None while it is not time to look."""
+        if not self._is_due("gateways", now_us, self._gateways_s):
+            return None
+        started = time.thread_time()
+        found = self._sources.gateways()
+        least, most = _GATEWAYS_S
+        self._gateways_s = min(most, max(least, (time.thread_time() - started) / _GATEWAYS_SHARE))
+        return found
 
     def _look_at_rules(self) -> None:
         """Read them again if they have changed; a file with mistakes changes nothing."""

@@ -19,6 +19,7 @@ from cloud_ingest.api.map_file import MapFile
 from cloud_ingest.api.problem import Problem, Refused, answer
 from cloud_ingest.api.right import LimitHeaders, Limits
 from cloud_ingest.api.stream import Streams
+from cloud_ingest.last_file import LastValuesUnavailable
 from cloud_ingest.operations.centre import Centre
 from cloud_ingest.operations.choosing import NotFound, WrongQuestion
 from cloud_ingest.operations.register import RegisterUnavailable
@@ -145,5 +146,5 @@ def _tell_problems(api: FastAPI) -> None:
         return answer(503, str(why), (), {"Retry-After": "10"})
 
     for kind in (StoreUnavailable, RegistryUnavailable, RegisterUnavailable, UsageUnavailable, AccountsUnavailable,
-                 InboxUnavailable, TooManyRooms):  # fmt: skip
+                 InboxUnavailable, LastValuesUnavailable, TooManyRooms):  # fmt: skip
         api.add_exception_handler(kind, away)

@@ -2,8 +2,9 @@
 
 import asyncio
 import json
+import logging
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Sequence
 from contextlib import aclosing
 from typing import Annotated, Any
 
@@ -21,7 +22,11 @@ from cloud_ingest.operations.centre import Centre
 from cloud_ingest.operations.feed import LastValue
 from cloud_ingest.operations.snapshot import Snapshot
 
+_log = logging.getLogger("lophoc.ops.api")
+
 HEARTBEAT_S = 15.0
+LONGEST_S = 600.0
+"""Then it ends; whoever still may asks again: a key that was removed sees no more."""
 MOST = 400
 MOST_OF_ONE = 20
 _MEDIA_TYPE = "text/event-stream"
@@ -47,12 +52,19 @@ class Streams:
         self.heartbeat_s = heartbeat_s
         self.once = once
         self._open: Counter[str] = Counter()
+        self._pumps: set[asyncio.Task[None]] = set()
 
     def begin(self, who: Who) -> None:
         """Raises Refused."""
         if self._open.total() >= MOST or self._open[who.name] >= MOST_OF_ONE:
             raise Refused(429, f"at most {MOST_OF_ONE} streams at a time", headers={"Retry-After": "30"})
         self._open[who.name] += 1
+
+    def start(self, pump: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(pump, name="stream")
+        self._pumps.add(task)
+        task.add_done_callback(self._pumps.discard)
+        return task
 
     def end(self, who: Who) -> None:
         self._open[who.name] -= 1
@@ -92,28 +104,37 @@ def _events(request: Request, who: Who, told: AsyncGenerator[str, None]) -> Resp
 
 async def _beating(streams: Streams, who: Who, told: AsyncGenerator[str, None]) -> AsyncIterator[str]:
     """With a heartbeat whenever nothing was told for a while, so that both ends notice a dead connection."""
+    queue: asyncio.Queue[str | None] = asyncio.Queue(1)
+    pump = streams.start(_pump(told, queue))
+    now = asyncio.get_running_loop().time
+    until = now() + LONGEST_S
+    try:
+        yield "retry: 3000\n\n"
+        while now() < until:
+            try:
+                async with asyncio.timeout(streams.heartbeat_s):
+                    text = await queue.get()
+            except TimeoutError:
+                text = "event: heartbeat\ndata: {}\n\n"
+            if text is None:
+                return
+            yield text
+            if streams.once:
+                return
+    finally:
+        pump.cancel()  # and nothing is waited for: whoever has gone cancels each wait of ours again
+        streams.end(who)
+
+
+async def _pump(told: AsyncGenerator[str, None], queue: asyncio.Queue[str | None]) -> None:
+    """In a task of its own, which alone runs `told` and closes it. None: it has ended; the listener comes again."""
     try:
         async with aclosing(told):
-            yield "retry: 3000\n\n"
-            waiting = asyncio.ensure_future(anext(told))
-            try:
-                while True:
-                    done, _ = await asyncio.wait((waiting,), timeout=streams.heartbeat_s)
-                    if not done:
-                        yield "event: heartbeat\ndata: {}\n\n"
-                        continue
-                    try:
-                        yield waiting.result()
-                    except StopAsyncIteration:
-                        return
-                    if streams.once:
-                        return
-                    waiting = asyncio.ensure_future(anext(told))
-            finally:
-                waiting.cancel()
-                await asyncio.wait((waiting,))
-    finally:
-        streams.end(who)
+            async for text in told:
+                await queue.put(text)
+    except Exception as why:  # noqa: BLE001 - whatever is away: the stream ends, and is asked for again
+        _log.warning("a stream ended: %s", why)
+    await queue.put(None)
 
 
 async def _changes(centre: Centre, who: Who, school: str | None) -> AsyncGenerator[str, None]:

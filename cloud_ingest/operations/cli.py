@@ -36,6 +36,10 @@ _log = logging.getLogger("lophoc.ops")
     help="The registry that lophoc ingest writes.  [default: beside the store]",
 )  # fmt: skip
 @click.option(
+    "--last-values", "lasts_path", type=click.Path(dir_okay=False, path_type=Path), envvar="LOPHOC_OPS_LAST_VALUES",
+    help="The last values that lophoc ingest writes.  [default: beside the store]",
+)  # fmt: skip
+@click.option(
     "--alarms", "alarms_path", type=click.Path(dir_okay=False, path_type=Path), envvar="LOPHOC_OPS_ALARMS",
     help="The inbox of alarms that lophoc ingest fills.  [default: beside the store]",
 )  # fmt: skip
@@ -63,6 +67,7 @@ def ops(
     ctx: click.Context,
     store_url: str | None,
     registry_path: Path | None,
+    lasts_path: Path | None,
     alarms_path: Path | None,
     data: Path | None,
     schools: Path | None,
@@ -95,6 +100,7 @@ def ops(
     with _only_one(folder), _listening(host, port) as listening:
         settings = Settings(
             registry=registry,
+            lasts=lasts_path or beside(store_url, "last-values"),
             alarms=alarms_path or alarms_beside(store_url),
             data=folder,
             schools=schools,

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import psutil
 
+from classroom_profiles.capability import Value
 from classroom_profiles.telemetry import Measurement
 from classroom_profiles.topics import Address
 from cloud_ingest.alarms.engine import Engine
@@ -29,7 +30,7 @@ from cloud_ingest.registry import Registry
 _S = 1_000_000
 _START_US = 1_793_584_800 * _S  # a Monday, nine o'clock
 _R, _D, _G, _L = Measurement.READING, Measurement.DEVICE, Measurement.GATEWAY, Measurement.LESSON
-_SERIES = [
+_SERIES: list[tuple[Measurement, str, str, str, Value]] = [
     (_R, "air", "air-sensor", "co2_ppm", 600.0), (_R, "air", "air-sensor", "temperature_c", 27.0),
     (_R, "air", "air-sensor", "humidity_percent", 60.0), (_R, "air", "air-sensor", "pm25_ugm3", 12.0),
     (_R, "lux", "light-sensor", "illuminance_lux", 400.0), (_R, "meter", "power-meter", "power_w", 300.0),
@@ -105,7 +106,7 @@ def _points(some: list[Address], now_us: int, dice: random.Random) -> list[Last]
     found = []
     for gateway in some:
         for measurement, device, role, metric, value in _SERIES:
-            if type(value) is float and metric in ("co2_ppm", "temperature_c"):
+            if isinstance(value, float) and metric in ("co2_ppm", "temperature_c"):
                 value = value + dice.random()
             assert isinstance(value, bool | float | str)
             found.append(Last(gateway.school, gateway.gateway, measurement, device, role, metric, value, now_us, False))

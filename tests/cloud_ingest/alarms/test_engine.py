@@ -1,6 +1,8 @@
 """What each kind of rule raises and clears, and that what comes late, or again, changes nothing."""
 
 import random
+from datetime import date
+from math import inf
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -9,9 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from classroom_profiles.telemetry import Measurement
+from classroom_profiles.telemetry import Measurement, Series
 from cloud_ingest.alarms.rules import RuleSet
 from cloud_ingest.alarms.rules_file import builtin_rules
+from cloud_ingest.alarms.sources import Soon, forecasts_in
+from cloud_ingest.alarms.transition import Cleared, Raised
+from cloud_ingest.forecasts.forecast import Forecast, Wear
+from cloud_ingest.forecasts.forecast_file import ForecastFile
 from tests.cloud_ingest.alarms.alarm_city import MONDAY_9_US, Desk, P, S, gateway, lost, rules
 
 _WORDS = """
@@ -258,6 +264,34 @@ def test_a_rule_that_is_gone_takes_its_alarms_with_it(co2: Desk, tmp_path: Path)
     co2.wait(5)
     assert co2.holding == {}
     assert set(co2.kept) == {"now"}
+
+
+def test_a_forecast_that_wavers_raises_one_alarm(tmp_path: Path) -> None:
+    desk = Desk(_one(tmp_path, "forecast", "within_days: 30", 'metric: "*_h"'))
+    for days, holds in ((60, 0), (30, 1), (35, 1), (29, 1), (37, 0), (inf, 0), (10, 1)):
+        desk.now_us += 3600 * S
+        desk.engine.feed([], desk.now_us)
+        found = desk.engine.feed(
+            [], desk.now_us, forecasts=[Soon("thcs-a", "r1", "projector", "projector", "lamp_h", days)]
+        )
+        for each in found:
+            if isinstance(each, Raised):
+                desk.holding[each.finding.key] = each.finding
+            elif isinstance(each, Cleared):
+                del desk.holding[each.key]
+        assert len(desk.holding) == holds, days
+    assert desk.engine.feed([], desk.now_us + 3600 * S) == []  # nothing is known anew
+    assert len(desk.engine.feed([], desk.now_us + 3600 * S, forecasts=[])) == 1  # it was replaced
+
+
+def test_forecasts_come_from_their_file_if_there_is_one(tmp_path: Path) -> None:
+    assert forecasts_in(tmp_path / "none", date(2026, 11, 2)) is None
+    path, series = tmp_path / "forecasts.sqlite", Series(Measurement.READING, "r1", "p1", "projector", "lamp_h")
+    day = date(2026, 11, 1)
+    made = Forecast("thcs-a", series, Wear.LAMP, day, 1.0, 2.0, "h", None, date(2026, 11, 12), None, day, 0.9, 1, "x")
+    with ForecastFile(path) as file:
+        file.put([made])
+    assert forecasts_in(path, date(2026, 11, 2)) == [Soon("thcs-a", "r1", "p1", "projector", "lamp_h", 10.0)]
 
 
 def test_simulated_points_say_so(co2: Desk) -> None:

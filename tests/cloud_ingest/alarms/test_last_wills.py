@@ -26,7 +26,7 @@ rules:
     says: {vi: "{where}", en: "{where}"}
     city_says: {vi: "{schools} trường ({count}; {where})", en: "{schools} schools ({count})"}
     severity: major
-    hold_s: 3
+    hold_s: 1
     clear_after_s: 1
     together: city
 """

@@ -21,9 +21,9 @@ def _routes(asked: Asked) -> list[APIRoute]:
     return [route for route in asked.api.routes if isinstance(route, APIRoute)]
 
 
-def _rights(dependant: Dependant) -> list[Act]:
+def rights_of(dependant: Dependant) -> list[Act]:
     found = [dependant.call.act] if isinstance(dependant.call, Right) else []
-    return found + [act for inner in dependant.dependencies for act in _rights(inner)]
+    return found + [act for inner in dependant.dependencies for act in rights_of(inner)]
 
 
 async def test_every_route_declares_one_right(asked: Asked) -> None:
@@ -34,7 +34,7 @@ async def test_every_route_declares_one_right(asked: Asked) -> None:
     assert {(route.path, method) for route in routes for method in route.methods or ()} >= documented
     assert len(routes) > 40
     for route in routes:
-        rights = _rights(route.dependant)
+        rights = rights_of(route.dependant)
         assert len(rights) == 1, f"{route.path} declares {rights}"
         is_read = route.methods == {"GET"}
         assert (rights[0] is Act.READ) == (is_read and not route.path.startswith(("/keys", "/webhooks"))), route.path

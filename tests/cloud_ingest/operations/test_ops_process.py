@@ -103,6 +103,17 @@ def test_tells_browsers_what_not_to_do(ops: Ops) -> None:
         assert client.get("/api/v1/schools").headers["Content-Security-Policy"].startswith("default-src 'none'")
 
 
+def test_streams_what_is_new_until_the_listener_leaves(ops: Ops) -> None:
+    with httpx.Client(base_url=ops.url, trust_env=False) as client:
+        assert client.post("/auth/login", json={"name": "lan", "password": PASSWORD}).status_code == 204
+        for path in ("/api/v1/schools/thcs-a/rooms/a101/stream", "/api/v1/stream"):
+            with client.stream("GET", path) as answer:
+                lines = answer.iter_lines()
+                assert next(line for line in lines if line.startswith("event:")) in ("event: values", "event: ready")
+        assert client.get("/api/v1/about").status_code == 200
+    assert "Traceback" not in ops.log.read_text()
+
+
 def test_takes_no_request_without_end(ops: Ops) -> None:
     with httpx.Client(base_url=ops.url, trust_env=False) as client:
         answer = client.post("/auth/login", content=b"x" * 2_000_000, headers={"Content-Type": "application/json"})
