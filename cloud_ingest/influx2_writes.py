@@ -1,6 +1,6 @@
 """influxdb-client's asynchronous WriteApi for writers that are threads: one event loop beside them carries all writes.
 
-It costs as much processor time a write as the synchronous one, within what can be measured (`docs/ingest.md`), and
+It costs as much processor time a write as the synchronous one, within what can be measured, and
 bounds the whole of a write by one time, where the other bounds each step of it.
 """
 

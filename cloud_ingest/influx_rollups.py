@@ -25,6 +25,7 @@ from cloud_ingest.store import Portion, SchoolTotals
 from cloud_ingest.windows import DAY_US, FIVE_MINUTES_US, HOUR_US, MINUTE_US, Span, Window, regrouped
 
 _AGAIN_US = 10_000_000
+_SOON_US = 5_000_000
 _ENDED_US = 2 * MINUTE_US
 _QUIET_US = 40_000_000
 _READ_AFTER_US = 30_000_000
@@ -47,6 +48,8 @@ class InfluxRollups:
         self._raw, self._rolled, self._post, self._clock_us = raw, rolled, post, clock_us
         self._lock = threading.Lock()
         self._marked: dict[tuple[str, int], int] = {}
+        self._touched: set[tuple[str, int]] = set()
+        """Hours of schools that were written to since marks were last made."""
         self._due: dict[tuple[str, int], int] = {}
         self._ready: deque[tuple[str, list[int]]] = deque()
         self._stride = 1
@@ -71,7 +74,12 @@ class InfluxRollups:
             touched.update((portion.school, hour) for hour in hours)
         now_us = self._clock_us()
         with self._lock:
-            new = sorted(one for one in touched if abs(now_us - self._marked.get(one, 0)) >= _AGAIN_US)
+            self._touched |= touched
+            new: list[tuple[str, int]] = []
+            if any(abs(now_us - self._marked.get(one, 0)) >= _AGAIN_US for one in touched):
+                # The others' turn comes soon: with them, so that a city of schools costs no request a write.
+                new = sorted(one for one in self._touched if abs(now_us - self._marked.get(one, 0)) >= _SOON_US)
+                self._touched.clear()
         if not new or not self._write(_mark("rollup_due", school, hour, now_us) for school, hour in new):
             return
         with self._lock:

@@ -10,6 +10,8 @@ import pytest
 from classroom_profiles.telemetry import Measurement, Run, Series
 from cloud_ingest.influx1_store import Influx1Store
 from cloud_ingest.influx2_store import Influx2Store
+from cloud_ingest.influx_http import InfluxQueries
+from cloud_ingest.influx_rollups import InfluxRollups
 from cloud_ingest.store import Portion, SchoolTotals
 from cloud_ingest.windows import DAY_US, FIVE_MINUTES_US, HOUR_US, MINUTE_US, Span
 from tests.cloud_ingest.conftest import Clock
@@ -144,6 +146,22 @@ def test_points_that_others_wrote_are_read_although_nothing_was_marked(
 ) -> None:
     post(influxdb, database, f"reading,device=co2,metric=co2_ppm,role=air,room=a101,school=thcs value=1 {START}")
     assert counts(store) == [1]
+
+
+def test_schools_that_are_written_to_all_the_time_are_marked_together() -> None:
+    now = [START]
+    posted: list[list[str]] = []
+
+    def post(lines: bytes) -> bool:
+        posted.append([line.partition(" ")[0].partition("school=")[2] for line in lines.decode().splitlines()])
+        return True
+
+    queries = InfluxQueries(httpx.Client(), "nobody-asks")
+    rollups = InfluxRollups(queries, queries, post, lambda: now[0])
+    for second, school in ((0, "a"), (3, "b"), (9, "a"), (9, "b"), (10, "a"), (13, "b"), (19, "a"), (20, "b")):
+        now[0] = START + second * 1_000_000
+        rollups.mark([Portion(school, [Run(CO2, False, [START], [1.0])])])
+    assert posted == [["a"], ["b"], ["a", "b"], ["a", "b"]]
 
 
 def test_totals_of_many_schools_are_right_whatever_of_each_is_rolled_up(
