@@ -46,6 +46,9 @@ BACKLOG_PARCELS_PER_S = 20.0
 _BACKLOG_PARCELS = 256
 _LIVE_PARCELS_PER_S = 5.0
 _LIVE_PARCELS = 64
+_LIVE_AT_FIRST = 16
+_ASKING = LEAST + _LIVE_AT_FIRST
+"""Parcels that are sent again and again while the centre is silent."""
 _BROKER_S = 10.0
 _GOODBYE_S = 1.0
 _KEEPALIVE_S = 30
@@ -112,7 +115,7 @@ class Uplink:
         self._quiet_until = 0.0
         self._lanes: list[_Sent] = []
         self._backlog = Window(backlog_parcels_per_s, _BACKLOG_PARCELS)
-        self._live = Window(_LIVE_PARCELS_PER_S, _LIVE_PARCELS)
+        self._live = Window(_LIVE_PARCELS_PER_S, _LIVE_PARCELS, _LIVE_AT_FIRST)
         self._freed = asyncio.Event()
         self._at_the_broker = asyncio.Semaphore(_AT_THE_BROKER)
         self._ask_at = 0.0
@@ -250,7 +253,7 @@ class Uplink:
                         await sent.news.wait()
                 except TimeoutError:
                     self._late(sent)
-                while self._silent and not sent.answered and sent not in self._lanes[: 2 * LEAST]:
+                while self._silent and not sent.answered and sent not in self._lanes[:_ASKING]:
                     sent.news.clear()
                     await sent.news.wait()  # a few ask for all whether the centre is back
         finally:

@@ -146,7 +146,7 @@ async def test_while_a_centre_is_silent_no_more_than_its_windows_are_on_their_wa
             journal.write(some(1000, first=number * 1000))
             await journal.flush()
         await peer.until(lambda: len(peer.came) >= 8 * LEAST)
-        assert len(set(peer.came)) <= 2 * LEAST
+        assert len(set(peer.came)) <= 3 * LEAST
         peer.answer = all_is_well
         await changes.until(lambda: journal.backlog == 0)
 
@@ -183,7 +183,7 @@ async def test_the_longer_answers_take_by_design_the_more_is_on_its_way_and_live
         await asyncio.gather(*said)
         assert len(peer.came) == len(set(peer.came)) == 101
         assert peer.values.index(100_000.0) < 100_000
-    assert LEAST < most <= 40 + LEAST
+    assert LEAST < most <= 40 + 2 * LEAST
 
 
 async def test_answers_that_are_none_are_ignored(
