@@ -14,20 +14,13 @@ Each connection has a status topic, kept by the broker: `online`, and `offline` 
 import asyncio
 import logging
 import os
-import socket
-import ssl
-import time
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
-from hashlib import blake2b
-from importlib.metadata import version
 from urllib.parse import urlsplit
 
 import aiomqtt
-import msgspec
 
-from classroom_profiles.telemetry import VERSION as WIRE_VERSION
 from classroom_profiles.telemetry import Ack, Unreadable, decode_ack, digest, with_layout
 from classroom_profiles.topics import EVERYBODY, Address
 from edge_agent.ack_wait import AckWait
@@ -35,13 +28,13 @@ from edge_agent.backoff import delays
 from edge_agent.journal import Journal
 from edge_agent.journal_places import Parcel
 from edge_agent.known_layouts import KnownLayouts
+from edge_agent.uplink_client import client_of, status
 from edge_agent.uplink_feed import Feed
 from edge_agent.uplink_window import LEAST, Window
 from firmware_bridge.transports.mqtt import Broker, WrongBroker
 from firmware_bridge.transports.mqtt_client import Client, entered
 
 PASSWORD = "LOPHOC_UPLINK_PASSWORD"  # noqa: S105 - where it is, not what it is
-CA = "LOPHOC_UPLINK_CA"
 BACKLOG_PARCELS_PER_S = 20.0
 _BACKLOG_PARCELS = 256
 _LIVE_PARCELS_PER_S = 5.0
@@ -49,9 +42,7 @@ _LIVE_PARCELS = 64
 _LIVE_AT_FIRST = 16
 _ASKING = LEAST + _LIVE_AT_FIRST
 """Parcels that are sent again and again while the centre is silent."""
-_BROKER_S = 10.0
 _GOODBYE_S = 1.0
-_KEEPALIVE_S = 30
 _STEADY_S = 10.0
 _AT_THE_BROKER = 8
 """Parcels of the backlog that the broker has not confirmed: on a slow line live ones go between them."""
@@ -62,7 +53,6 @@ _STATUS_S = 30.0
 _LONGEST_SLOW_S = 60.0
 _ACK_BYTES = 64 * 1024
 _REFUSED_QOS = 0x80
-_NO_DELAY = ((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),)
 
 _log = logging.getLogger("lophoc.uplink")
 
@@ -174,7 +164,7 @@ class Uplink:
         granted = await client.subscribe(self._address.topic("ack"), qos=0)
         if any(qos == _REFUSED_QOS for qos in granted):
             raise aiomqtt.MqttError("the broker does not let us hear the centre's acks")
-        await client.publish(self._address.topic("status"), self.status("online"), qos=1, retain=True)
+        await client.publish(self._address.topic("status"), self._status("online"), qos=1, retain=True)
 
     async def _session(self, client: aiomqtt.Client) -> None:
         """Until the connection is lost: raises MqttError. When cancelled it says goodbye."""
@@ -182,8 +172,8 @@ class Uplink:
             await self._converse(client)
         except asyncio.CancelledError:
             with suppress(aiomqtt.MqttError):
-                status = self._address.topic("status")
-                await client.publish(status, self.status("off"), qos=1, retain=True, timeout=_GOODBYE_S)
+                topic = self._address.topic("status")
+                await client.publish(topic, self._status("off"), qos=1, retain=True, timeout=_GOODBYE_S)
             raise
 
     async def _converse(self, client: aiomqtt.Client) -> None:
@@ -283,7 +273,7 @@ class Uplink:
         """Now and then, so that the centre sees a backlog grow or go, and how old it is."""
         while True:
             await asyncio.sleep(_STATUS_S)
-            await client.publish(self._address.topic("status"), self.status("online"), qos=1, retain=True)
+            await client.publish(self._address.topic("status"), self._status("online"), qos=1, retain=True)
 
     async def _hear(self, client: aiomqtt.Client) -> None:
         async for message in client.messages:
@@ -386,40 +376,10 @@ class Uplink:
     def _where(self) -> str:
         return f"{self._broker.host}:{self._broker.port}"
 
-    def _client(self) -> aiomqtt.Client:
-        broker = self._broker
-        # Always the same name, so that the broker ends a connection that hangs, and tells its last will, before it
-        # takes the next. 23 characters are what every MQTT 3.1.1 broker must take (section 3.1.3.1).
-        name = blake2b(f"{self._address.school}/{self._address.gateway}".encode(), digest_size=8).hexdigest()
-        client = Client(
-            broker.host,
-            broker.port,
-            username=broker.user,
-            password=broker.password,
-            identifier=f"lophoc-{name}",
-            tls_context=ssl.create_default_context(cafile=os.environ.get(CA) or None) if broker.tls else None,
-            will=aiomqtt.Will(self._address.topic("status"), self.status("offline"), qos=1, retain=True),
-            timeout=_BROKER_S,
-            keepalive=_KEEPALIVE_S,
-            socket_options=_NO_DELAY,
-        )
+    def _client(self) -> Client:
+        client = client_of(self._broker, self._address, self._status("offline"))
         client.pending_calls_threshold = 2 * (_AT_THE_BROKER + _LIVE_PARCELS)
         return client
 
-    def status(self, state: str) -> bytes:
-        """See docs/telemetry.md. In the last will it is how things were when the connection began."""
-        oldest_us = self._journal.oldest_us
-        age_s = 0.0 if oldest_us is None else max(0.0, time.time() - oldest_us / 1e6)
-        return msgspec.json.encode(
-            {
-                "state": state,
-                "version": version("lophoc"),
-                "wire": WIRE_VERSION,
-                "boot": self._journal.boot,
-                "clock": "trusted" if self._journal.clock.trusted else "untrusted",
-                "backlog_points": max(0, self._journal.backlog),
-                "backlog_age_s": round(age_s, 1),
-                "dropped_points": sum(self._journal.dropped.values()),
-                "journal_writable": self._journal.writable,
-            }
-        )
+    def _status(self, state: str) -> bytes:
+        return status(state, self._journal)
