@@ -37,44 +37,46 @@ class Dialogs:
         """`do` answers what is wrong, and then the form stays; None closes it. `is_harsh`: it cannot be undone."""
         say = self._seat.say
         self._place.clear()
-        with self._place, ui.dialog(value=True).props(f'aria-label="{_plain(title)}"') as dialog:
-            with ui.card().classes("form"):
-                ui.html(title, sanitize=_escaped, tag="h2")
-                made = {field.name: _input(field) for field in fields if field.kind != "note"}
-                for field in fields:
-                    if field.kind == "note":
-                        ui.html(field.words, sanitize=_escaped, tag="p")
-                trouble = ui.html("", sanitize=_escaped, tag="p").props("role=alert").classes("note trouble")
-                trouble.set_visibility(False)
+        with self._place, ui.dialog(value=True).props(f'aria-label="{_plain(title)}"') as dialog, _card():
+            ui.html(title, sanitize=_escaped, tag="h2")
+            made = {field.name: _input(field) for field in fields if field.kind != "note"}
+            for field in fields:
+                if field.kind == "note":
+                    ui.html(field.words, sanitize=_escaped, tag="p")
+            trouble = ui.html("", sanitize=_escaped, tag="p").props("role=alert").classes("note trouble")
+            trouble.set_visibility(False)
 
-                async def go() -> None:
-                    button.disable()
-                    answers = {name: _text(one.value) for name, one in made.items()}
-                    wrong = await do(answers)
-                    button.enable()
-                    if wrong is None:
-                        dialog.close()
-                        return
-                    trouble.set_content(wrong)
-                    trouble.set_visibility(True)
+            async def go() -> None:
+                button.disable()
+                answers = {name: _text(one.value) for name, one in made.items()}
+                wrong = await do(answers)
+                button.enable()
+                if wrong is None:
+                    dialog.close()
+                    return
+                trouble.set_content(wrong)
+                trouble.set_visibility(True)
 
-                with ui.element("div").classes("form-ends"):
-                    ui.button(say("no"), on_click=dialog.close).props("flat no-caps").classes("plain")
-                    button = ui.button(yes, on_click=go).props("unelevated no-caps")
-                    button.classes("harsh" if is_harsh else "yes")
+            with ui.element("div").classes("form-ends"):
+                ui.button(say("no"), on_click=dialog.close).props("flat no-caps").classes("plain")
+                button = ui.button(yes, on_click=go).props("unelevated no-caps")
+                button.classes("harsh" if is_harsh else "yes")
 
     def show(self, title: str, text: str, secret: str = "") -> None:
         """Something to read; `secret`: to copy, shown this once."""
         say = self._seat.say
         self._place.clear()
-        with self._place, ui.dialog(value=True).props(f'persistent aria-label="{_plain(title)}"') as dialog:
-            with ui.card().classes("form"):
-                ui.html(title, sanitize=_escaped, tag="h2")
-                ui.html(text, sanitize=_escaped, tag="p")
-                if secret:
-                    ui.html(secret, sanitize=_escaped, tag="code").classes("secret")
-                with ui.element("div").classes("form-ends"):
-                    ui.button(say("close"), on_click=dialog.close).props("unelevated no-caps").classes("yes")
+        with self._place, ui.dialog(value=True).props(f'persistent aria-label="{_plain(title)}"') as dialog, _card():
+            ui.html(title, sanitize=_escaped, tag="h2")
+            ui.html(text, sanitize=_escaped, tag="p")
+            if secret:
+                ui.html(secret, sanitize=_escaped, tag="code").classes("secret")
+            with ui.element("div").classes("form-ends"):
+                ui.button(say("close"), on_click=dialog.close).props("unelevated no-caps").classes("yes")
+
+
+def _card() -> ui.card:
+    return ui.card().classes("form")
 
 
 _Input = ui.input | ui.textarea | ui.select

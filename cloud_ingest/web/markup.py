@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from cloud_ingest.web.asked import Asked
 from cloud_ingest.web.clock import iso, number, short
@@ -15,20 +15,20 @@ from cloud_ingest.web.words import Words
 
 Row = TypeVar("Row")
 
-_SHAPES: Mapping[str, str] = {
-    "working": '<circle cx="12" cy="12" r="8"/>',
-    "faulty": '<path d="M12 3 22 20H2Z"/>',
-    "down": '<path d="M7 3h10l5 9-5 9H7l-5-9z"/><path class="mark" d="m8.5 8.5 7 7m0-7-7 7"/>',
-    "off": '<rect x="4.5" y="4.5" width="15" height="15" rx="2"/>',
-    "unknown": '<circle class="hollow" cx="12" cy="12" r="7.5"/>',
-    "unreachable": '<path d="M7 3h10l5 9-5 9H7l-5-9z"/><path class="mark" d="m8.5 8.5 7 7m0-7-7 7"/>',
-    "silent": '<path d="M7 3h10l5 9-5 9H7l-5-9z"/><path class="mark" d="M7 12h10"/>',
-    "buffering": '<path d="M12 3 22 20H2Z"/><path class="mark" d="M12 9v7m-3-3 3 3 3-3"/>',
-    "clock untrusted": '<path d="M12 3 22 20H2Z"/><path class="mark" d="M12 10v4l2.5 2"/>',
-    "note": '<circle class="hollow" cx="12" cy="12" r="7.5"/>',
-    "warning": '<path d="M12 3 22 20H2Z"/>',
-    "major": '<path d="M12 2 22 12 12 22 2 12Z"/>',
-    "critical": '<path d="M7 3h10l5 9-5 9H7l-5-9z"/><path class="mark" d="M12 7v6m0 3v1"/>',
+_SHAPES: Mapping[str, Markup] = {
+    "working": Markup('<circle cx="12" cy="12" r="8"/>'),
+    "faulty": Markup('<path d="M12 3 22 20H2Z"/>'),
+    "down": Markup('<path d="M7 3h10l5 9-5 9H7l-5-9z"/><path class="mark" d="m8.5 8.5 7 7m0-7-7 7"/>'),
+    "off": Markup('<rect x="4.5" y="4.5" width="15" height="15" rx="2"/>'),
+    "unknown": Markup('<circle class="hollow" cx="12" cy="12" r="7.5"/>'),
+    "unreachable": Markup('<path d="M7 3h10l5 9-5 9H7l-5-9z"/><path class="mark" d="m8.5 8.5 7 7m0-7-7 7"/>'),
+    "silent": Markup('<path d="M7 3h10l5 9-5 9H7l-5-9z"/><path class="mark" d="M7 12h10"/>'),
+    "buffering": Markup('<path d="M12 3 22 20H2Z"/><path class="mark" d="M12 9v7m-3-3 3 3 3-3"/>'),
+    "clock untrusted": Markup('<path d="M12 3 22 20H2Z"/><path class="mark" d="M12 10v4l2.5 2"/>'),
+    "note": Markup('<circle class="hollow" cx="12" cy="12" r="7.5"/>'),
+    "warning": Markup('<path d="M12 3 22 20H2Z"/>'),
+    "major": Markup('<path d="M12 2 22 12 12 22 2 12Z"/>'),
+    "critical": Markup('<path d="M7 3h10l5 9-5 9H7l-5-9z"/><path class="mark" d="M12 7v6m0 3v1"/>'),
 }
 COLOURS: Mapping[str, str] = {
     "unreachable": "down", "silent": "down", "buffering": "faulty", "clock untrusted": "faulty",
@@ -38,14 +38,15 @@ COLOURS: Mapping[str, str] = {
 
 
 def join(parts: Iterable[Markup | str], between: str = "") -> Markup:
-    return Markup(between).join(parts)
+    return escape(between).join(parts)
 
 
 def shape(code: str) -> Markup:
     """Without words: it stands beside them."""
     colour = COLOURS.get(code, code if code in _SHAPES else "unknown")
-    drawn = Markup(_SHAPES.get(code, _SHAPES["unknown"]))  # noqa: S704 - our own drawings
-    return Markup('<svg class="shape {}" viewBox="0 0 24 24" aria-hidden="true">{}</svg>').format(colour, drawn)
+    return Markup('<svg class="shape {}" viewBox="0 0 24 24" aria-hidden="true">{}</svg>').format(
+        colour, _SHAPES.get(code, _SHAPES["unknown"])
+    )
 
 
 def mark(code: str, words: str, title: str = "") -> Markup:
@@ -145,7 +146,8 @@ def table(
     heads = join(_head(asked, column, sort, descending) for column in columns)
     lines = join(_line(columns, row, href) for row in rows)
     return Markup(
-        '<div class="table-frame" tabindex="0" role="region" aria-label="{0}"><table><caption class="unseen">{0}</caption>'
+        '<div class="table-frame" tabindex="0" role="region" aria-label="{0}"><table>'
+        '<caption class="unseen">{0}</caption>'
         "<thead><tr>{1}</tr></thead><tbody>{2}</tbody></table></div>"
     ).format(caption, heads, lines)
 
@@ -170,15 +172,10 @@ def _line(columns: Sequence[Column[Any]], row: Any, href: Callable[[Any], str] |
     cells = []
     for column in columns:
         name = "main" if column.is_main else "number" if column.is_number else ""
-        tag = "th" if column.is_main else "td"
-        scope = Markup(' scope="row"') if column.is_main else Markup("")
+        tag, scope = (Markup("th"), Markup(' scope="row"')) if column.is_main else (Markup("td"), Markup(""))
         cells.append(
             Markup('<{0}{1} class="{2}" data-label="{3}">{4}</{0}>').format(
-                Markup(tag),
-                scope,
-                name,
-                column.words,
-                column.cell(row),
+                tag, scope, name, column.words, column.cell(row)
             )
         )
     where = Markup(' data-href="{}"').format(href(row)) if href else Markup("")

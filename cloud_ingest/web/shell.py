@@ -1,5 +1,6 @@
 """What is round every page: the skip link, the header, the way to the other pages, language and colours."""
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from cloud_ingest.accounts.who import Act
 from cloud_ingest.web.live import Region
 from cloud_ingest.web.markup import join, link
 from cloud_ingest.web.seat import Seat
+from cloud_ingest.web.words import Words
 
 _ICONS = {
     "overview": '<path d="M3 6l6-3 6 3 6-3v15l-6 3-6-3-6 3zM9 3v15m6-12v15"/>',
@@ -19,7 +21,8 @@ _ICONS = {
     "alarms": '<path d="M12 3a6 6 0 0 1 6 6v5l2 3H4l2-3V9a6 6 0 0 1 6-6zm-2 17h4"/>',
     "equipment": '<path d="M4 7h16v13H4zM9 7V4h6v3m-6 6h6"/>',
     "lessons": '<path d="M4 5h7v15H4zm9 0h7v15h-7z"/>',
-    "attendance": '<path d="M8 11a3 3 0 1 0 0-6 3 3 0 0 0 0 6zm8 0a3 3 0 1 0 0-6M2 20c0-4 3-6 6-6s6 2 6 6m2-6c3 0 6 2 6 6"/>',
+    "attendance": '<path d="M8 11a3 3 0 1 0 0-6 3 3 0 0 0 0 6zm8 0a3 3 0 1 0 0-6M2 20c0-4 3-6 6-6s6 2 6 6'
+    'm2-6c3 0 6 2 6 6"/>',
     "labs": '<path d="M9 3h6m-5 0v6l-5 9a2 2 0 0 0 2 3h10a2 2 0 0 0 2-3l-5-9V3M7 16h10"/>',
     "quality": '<path d="M3 17h4V9m4 8V5m6 12v-4m4 4h-4"/>',
     "gateways": '<path d="M4 6h16v5H4zm0 8h16v5H4zm3-5.5v.1m0 7.9v.1"/>',
@@ -85,7 +88,12 @@ def shell(seat: Seat, title: str, here: str, crumbs: Sequence[tuple[str, str]] =
 def begin(language: str, title: str) -> None:
     """The document's head."""
     ui.page_title(title)
-    ui.add_head_html(f'<script>document.documentElement.lang="{language}"</script>')
+    around = ui.context.client.content.parent_slot
+    if around is not None:  # the framework's own <main>; ours begins behind the list of pages
+        around.parent.props("role=presentation")
+    say = Words(language)
+    lost = json.dumps([say("lost"), say("lost_trying"), say("too_long"), say("too_long_means")])
+    ui.add_head_html(f'<script>document.documentElement.lang="{language}";window.lophocLost={lost}</script>')
 
 
 def _header(seat: Seat, here: str) -> Markup:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from fastapi import FastAPI, Request
 from fastapi.responses import RedirectResponse, Response
+from nicegui import Client, ui
 from nicegui import app as pages_app
-from nicegui import ui
 from starlette.middleware.gzip import GZipMiddleware
 
 from cloud_ingest.accounts.account_file import AccountsUnavailable
@@ -51,13 +51,20 @@ def attach(app: FastAPI, centre: Centre, parts: Parts | None = None) -> None:
             answer.set_cookie(LANGUAGE_COOKIE, language, max_age=_YEAR_S, httponly=True, samesite="lax")
         return answer
 
+    @pages_app.exception_handler(404)
+    async def not_here(request: Request, _: Exception) -> Response:
+        with Client(ui.page(""), request=request) as client:
+            _say(request, "not_found", 404)
+        return client.build_response(request, 404)
+
     pages_app.add_static_files("/web/static", STATIC, max_cache_age=_YEAR_S)
     ui.add_head_html(_head(), shared=True)
     for one in ALL:
         _page(one.path, _guarded(centre, parts, one.build, one.act))
     _page(login.PATH, lambda request: _login(request, centre))
     ui.run_with(
-        app, title="lophoc", favicon=STATIC / "favicon.svg", tailwind=False, dark=None, show_welcome_message=False,
+        app, title="lophoc", language="vi", favicon=STATIC / "favicon.svg", tailwind=False,
+        dark=None, show_welcome_message=False,
         binding_refresh_interval=None, reconnect_timeout=10.0, gzip_middleware_factory=GZipMiddleware,
     )  # fmt: skip
 
@@ -102,11 +109,13 @@ async def _login(request: Request, centre: Centre) -> Response | None:
 
 
 def _closed(seat: Seat, why: str) -> None:
+    ui.context.client.status_code = 404 if why == "not_found" else 403
     with shell(seat, seat.say(f"{why}_title"), ""):
         Region(note("trouble", seat.say(why)))
 
 
-def _say(request: Request, why: str) -> None:
+def _say(request: Request, why: str, status: int = 503) -> None:
+    ui.context.client.status_code = status
     say = Words(language_of(request))
     begin(say.language, say("centre"))
     with ui.element("main").classes("alone"):

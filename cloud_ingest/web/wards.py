@@ -16,7 +16,7 @@ HO_CHI_MINH_CITY = "79"
 _KM_PER_DEGREE = 111.32
 _CORNERS = 40
 _WIDER = 1.45
-"""Discs touch at their areas' own radius; a little wider, and no holes are left between them."""
+"""Discs of the areas' own size leave holes between them, wider ones do not. Who gets what goes by the own size."""
 
 _Point = tuple[float, float]
 
@@ -48,7 +48,7 @@ def wards(province: str = HO_CHI_MINH_CITY) -> Sequence[Ward]:
 
 
 def cells(found: Sequence[Ward]) -> list[list[_Point]]:
-    """For each ward the corners of its cell as latitude and longitude; none if a larger one swallows it."""
+    """For each ward the corners of its cell as latitude and longitude; none if larger ones swallow it."""
     if not found:
         return []
     narrow = math.cos(math.radians(sum(ward.latitude for ward in found) / len(found)))
@@ -56,7 +56,7 @@ def cells(found: Sequence[Ward]) -> list[list[_Point]]:
         (
             ward.longitude * _KM_PER_DEGREE * narrow,
             ward.latitude * _KM_PER_DEGREE,
-            _WIDER * math.sqrt(max(ward.area_km2, 0.1) / math.pi),
+            math.sqrt(max(ward.area_km2, 0.1) / math.pi),
         )
         for ward in found
     ]
@@ -66,11 +66,11 @@ def cells(found: Sequence[Ward]) -> list[list[_Point]]:
 def _cell(disc: tuple[float, float, float], discs: Sequence[tuple[float, float, float]]) -> list[_Point]:
     x, y, radius = disc
     turns = [2 * math.pi * corner / _CORNERS for corner in range(_CORNERS)]
-    corners = [(x + radius * math.cos(turn), y + radius * math.sin(turn)) for turn in turns]
+    corners = [(x + _WIDER * radius * math.cos(turn), y + _WIDER * radius * math.sin(turn)) for turn in turns]
     for other_x, other_y, other_radius in discs:
         dx, dy = other_x - x, other_y - y
         apart = dx * dx + dy * dy
-        if not 0 < apart < (radius + other_radius) ** 2:
+        if not 0 < apart < (_WIDER * (radius + other_radius)) ** 2:
             continue
         # Nearer to this one: (p - here)·d <= edge, where both powers are the same.
         edge = (apart + radius * radius - other_radius * other_radius) / 2

@@ -56,7 +56,7 @@ PAGES: Mapping[str, tuple[str, str]] = {
         device | Thiết bị | Device
         kind | Loại | Kind
         no_devices | Chưa có thiết bị nào gửi số liệu. | No device has sent anything yet.
-        firmware | phần mềm | firmware
+        firmware | Phần mềm | Firmware
         on | bật | on
         off | tắt | off
         live_late | Chưa đọc được số liệu trực tiếp; đang thử lại. Những gì đang hiện là của lần đọc trước. | Live values cannot be read now; it is tried again. What is shown is from before.
@@ -79,6 +79,7 @@ PAGES: Mapping[str, tuple[str, str]] = {
         ready_p50 | Sẵn sàng p50 | Ready p50
         ready_p95 | Sẵn sàng p95 | Ready p95
         failing | Thiết bị đang lỗi, theo mẫu máy | Devices at fault now, by model
+        no_changes | Chưa có thay đổi nào. | No changes yet.
         nothing_fails | Không có thiết bị nào đang lỗi. | No device is at fault.
         no_model | chưa ghi mẫu máy | model not written down
         share_bad | Tỷ lệ lỗi | Share at fault

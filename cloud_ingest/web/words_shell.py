@@ -37,6 +37,10 @@ SHELL: Mapping[str, tuple[str, str]] = {
         no | Thôi | Cancel
         yes | Có | Yes
         no_answer | Không | No
+        lost | Mất kết nối với trung tâm. | The connection to the centre is lost.
+        lost_trying | Đang thử nối lại… | Trying to connect again…
+        too_long | Dữ liệu gửi đi quá dài. | What was sent is too long.
+        too_long_means | Hãy rút ngắn rồi thử lại. | Make it shorter and try again.
         save | Lưu | Save
         close | Đóng | Close
         edit | Sửa | Edit

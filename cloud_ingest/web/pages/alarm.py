@@ -79,7 +79,8 @@ async def shown(seat: Seat, _: Asked) -> Markup:
     many = Markup('<details class="card"><summary>{}</summary><ul class="columns">{}</ul></details>').format(
         say("concerned", count=len(schools)), concerned
     ) if len(schools) > 1 else ""  # fmt: skip
-    return Markup('<dl class="facts">{}</dl>{}{}<section class="card"><h2>{}</h2><ol class="history">{}</ol></section>').format(
+    return Markup('<dl class="facts">{}</dl>{}{}<section class="card"><h2>{}</h2>'
+                  '<ol class="history">{}</ol></section>').format(
         join(Markup("<div><dt>{}</dt><dd>{}</dd></div>").format(name, value) for name, value in facts),
         _buttons(seat, alarm), many, say("history"), lines,
     )  # fmt: skip
@@ -109,10 +110,11 @@ def _ask(
 ) -> None:
     say = seat.say
     comment = Field("comment", say("comment"), "long")
+    lengths = [(code, say(f"mute.{code}")) for code in _MUTES]
     fields = {
         "acknowledge": [comment],
         "assign": [Field("to", say("assign_to"), value=seat.who.name, hint=say("assign_hint")), comment],
-        "mute": [Field("for", say("mute_for"), "choice", "8h", [(code, say(f"mute.{code}")) for code in _MUTES]), comment],
+        "mute": [Field("for", say("mute_for"), "choice", "8h", lengths), comment],
         "unmute": [comment],
         "comment": [comment],
     }.get(act)  # fmt: skip

@@ -54,9 +54,8 @@ async def listed(seat: Seat, asked: Asked) -> Markup:
         if len(found) == _SIZE
         else ""
     )
-    return (
-        filters(say, asked, (), say("find_audit")) + seal + table(say, asked, columns, found, say("way.audit")) + more
-    )
+    lines = table(say, asked, columns, found, say("way.audit"), empty=say("no_changes"))
+    return filters(say, asked, (), say("find_audit")) + seal + lines + more
 
 
 PAGE = Page("/audit", build, Act.ADMINISTER)

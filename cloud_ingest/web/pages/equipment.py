@@ -40,7 +40,8 @@ async def listed(seat: Seat, asked: Asked) -> Markup:
         filters(say, asked, choices, say("find_devices"), labels + links.csv(say, "equipment", asked))
         + table(
             say, asked, _columns(seat, written), found.rows, say("way.equipment"),
-            lambda row: cells.item_href(row.school, row.room, row.device), sort=wanted.sort, descending=wanted.descending,
+            lambda row: cells.item_href(row.school, row.room, row.device),
+            sort=wanted.sort, descending=wanted.descending,
         )
         + pages(say, asked, wanted.offset // cells.PAGE + 1, cells.PAGE, found.total or 0)
     )  # fmt: skip

@@ -79,7 +79,8 @@ async def shown(seat: Seat, _: Asked) -> Markup:
         class_="button",
     )
     return Markup(
-        '<section><h2>{}</h2><dl class="facts">{}</dl></section><section class="card"><h2>{}</h2><dl class="facts">{}</dl>'
+        '<section><h2>{}</h2><dl class="facts">{}</dl></section>'
+        '<section class="card"><h2>{}</h2><dl class="facts">{}</dl>'
         '<p class="quiet">{} {}</p><p class="ways-on">{}{}</p></section>'
     ).format(
         say("it_says"), _facts(says), say("written"), _facts(written), by, when(kept.changed_us, seat.now_us, ""),

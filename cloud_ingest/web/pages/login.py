@@ -39,7 +39,8 @@ def _form(say: Words, back_to: str, why: str, with_oidc: bool) -> Markup:
         'autocomplete="current-password" required maxlength="256"></label>'
         '<p class="note trouble" role="alert" hidden></p>'
         '<button class="button primary wide">{log_in}</button></form>'
-        '<p class="quiet">{forgot}</p><p><a href="/web/language/{other}" lang="{other}" data-here>{other_name}</a></p></div>'
+        '<p class="quiet">{forgot}</p>'
+        '<p><a href="/web/language/{other}" lang="{other}" data-here>{other_name}</a></p></div>'
     ).format(
         centre=say("centre"), why=note("trouble", say(f"why.{why}")) if why else "", provider=provider, next=back_to,
         wrong=say("wrong_password"), often=say("too_often"), trouble=say("unavailable"), name=say("name"),

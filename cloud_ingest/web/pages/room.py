@@ -1,8 +1,8 @@
-"""One room, as it is this second: what it does, each device with its values, its lessons, charts, and what is missing."""
+"""One room, as it is this second: what it does, each device with its values, its lessons and charts."""
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from markupsafe import Markup
 from nicegui import ui
@@ -11,7 +11,7 @@ from classroom_profiles.metrics import unit
 from classroom_profiles.telemetry import Measurement, Series
 from cloud_ingest.operations import usage
 from cloud_ingest.operations.feed import LastValue
-from cloud_ingest.operations.rows import DeviceRow
+from cloud_ingest.operations.rows import DeviceRow, RoomRow
 from cloud_ingest.web import cells, links
 from cloud_ingest.web.asked import Asked, address
 from cloud_ingest.web.live import Region, region
@@ -61,19 +61,21 @@ async def head(seat: Seat, _: Asked) -> Markup:
     facts = [
         Markup("<div><dt>{}</dt><dd>{} {}</dd></div>").format(say("health"), cells.health(say, row), simulated),
         gateway,
-        Markup("<div><dt>{}</dt><dd>{}</dd></div>").format(say("lesson"), _lesson(seat, row.lesson, row.lesson_state, row.lesson_since_us)),
+        Markup("<div><dt>{}</dt><dd>{}</dd></div>").format(say("lesson"), _lesson(seat, row)),
         Markup("<div><dt>{}</dt><dd>{}</dd></div>").format(say("faults"), f"{row.faults} / {row.devices}"),
         Markup("<div><dt>{}</dt><dd>{}</dd></div>").format(say("seen"), when(row.seen_us, seat.now_us, say("never"))),
     ]  # fmt: skip
     return Markup('<dl class="facts">{}</dl>{}').format(join(facts), warn)
 
 
-def _lesson(seat: Seat, profile: str, state: str, since_us: int) -> Markup:
+def _lesson(seat: Seat, row: RoomRow) -> Markup:
     say = seat.say
-    if not profile:
+    if not row.lesson:
         return Markup('<span class="quiet">{}</span>').format(say("idle"))
     return Markup("{} <small>{} {}</small>").format(
-        say.of("profile", profile), say.of("lesson", state).lower(), when(since_us, seat.now_us)
+        say.of("profile", row.lesson),
+        say.of("lesson", row.lesson_state).lower(),
+        when(row.lesson_since_us, seat.now_us),
     )
 
 
@@ -122,18 +124,19 @@ def _name(last: LastValue) -> tuple[str, str, str, str]:
     return last.measurement.value, last.device, last.role, last.metric
 
 
-def devices(seat: Seat, values: "Sequence[LastValue] | object", late: bool = False) -> Markup:
+def devices(seat: Seat, values: Iterable[LastValue], late: bool = False) -> Markup:
     say = seat.say
     school, room = seat.places["school"], seat.places["room"]
     rows = seat.centre.city.school(seat.who, school).devices.get(room, ())
     by_device: dict[tuple[str, str], list[LastValue]] = {}
-    for last in values:  # type: ignore[attr-defined]
+    for last in values:
         by_device.setdefault((last.device, last.role), []).append(last)
     cards = [_device(seat, row, by_device.get((row.device, row.role), [])) for row in rows]
     trouble = note("trouble", say("live_late")) if late else ""
     empty = "" if cards else note("hint", say("no_devices"))
     return Markup(
-        '<section aria-labelledby="devices" data-live><h2 id="devices">{}</h2>{}{}<div class="devices">{}</div></section>'
+        '<section aria-labelledby="devices" data-live><h2 id="devices">{}</h2>{}{}'
+        '<div class="devices">{}</div></section>'
     ).format(say("devices"), trouble, empty, join(cards))
 
 
@@ -147,13 +150,14 @@ def _device(seat: Seat, row: DeviceRow, values: Sequence[LastValue]) -> Markup:
         )
         for last in shown
     )
-    firmware = Markup(" · {} {}").format(say("firmware"), row.firmware) if row.firmware else ""
+    firmware = Markup(" · {} {}").format(say("firmware").lower(), row.firmware) if row.firmware else ""
     body = (
         Markup('<table><caption class="unseen">{}</caption><tbody>{}</tbody></table>').format(row.device, lines)
         if lines
         else ""
     )
-    return Markup('<article class="device {}" data-key="{}/{}"><h3>{} {}</h3><p class="quiet">{}{}</p>{}</article>').format(
+    return Markup('<article class="device {}" data-key="{}/{}"><h3>{} {}</h3>'
+                  '<p class="quiet">{}{}</p>{}</article>').format(
         row.health.value, row.device, row.role,
         link(cells.item_href(row.school, row.room, row.device), say.of("role", row.role)),
         cells.device_health(say, row), row.device, firmware, body,
@@ -174,10 +178,8 @@ def _value(seat: Seat, last: LastValue) -> Markup | str:
 
 
 def _charted(values: Sequence[LastValue]) -> list[LastValue]:
-    found = [
-        last for last in values
-        if last.measurement not in _NOT_CHARTED and isinstance(last.value, int | float) and not isinstance(last.value, bool)
-    ]  # fmt: skip
+    numbers = (last for last in values if isinstance(last.value, int | float) and not isinstance(last.value, bool))
+    found = [last for last in numbers if last.measurement not in _NOT_CHARTED]
     order = {metric: at for at, metric in enumerate(_SHOWN_FIRST)}
     return sorted(found, key=lambda last: (order.get(last.metric, 99), last.metric, last.device))
 

@@ -37,7 +37,8 @@ async def head(seat: Seat, _: Asked) -> Markup:
             ("/attendance", say("way.attendance")),
         )
     )  # fmt: skip
-    return Markup('<div class="head"><p>{} <span class="quiet">{}</span></p><p>{} · {} {}</p><p class="ways-on">{}</p></div>').format(
+    return Markup('<div class="head"><p>{} <span class="quiet">{}</span></p>'
+                  '<p>{} · {} {}</p><p class="ways-on">{}</p></div>').format(
         mark(row.health.value, say.of("health", row.health.value)), where,
         cells.counts(say, row.by_health), say("seen").lower(), when(row.seen_us, seat.now_us, say("never")), ways,
     )  # fmt: skip
@@ -60,7 +61,8 @@ def _card(seat: Seat, row: RoomRow) -> Markup:
     faults = (
         say("faults_of", faults=row.faults, devices=row.devices) if row.faults else say("devices_of", count=row.devices)
     )
-    return Markup('<li class="room {}" data-key="{}"><a href="{}"><b>{}</b></a>{}<small>{}</small><small>{}</small></li>').format(
+    return Markup('<li class="room {}" data-key="{}"><a href="{}"><b>{}</b></a>{}'
+                  '<small>{}</small><small>{}</small></li>').format(
         row.health.value, row.room, cells.room_href(row.school, row.room), row.room, how, faults,
         cells.lesson(say, row) if row.lesson else when(row.seen_us, seat.now_us, say("never")),
     )  # fmt: skip

@@ -19,6 +19,10 @@
       fold();
     }
   }).observe(document, { childList: true, subtree: true });
+  addEventListener("DOMContentLoaded", () => {
+    const places = document.querySelectorAll("#popup span, #too_long_message_popup span");
+    places.forEach((place, at) => (place.textContent = window.lophocLost?.[at] ?? place.textContent));
+  });
   addEventListener("click", async (event) => {
     if (event.target.closest("[data-theme-turn]")) {
       localStorage.setItem("lophoc-ops-theme", theme() === "dark" ? "light" : "dark");

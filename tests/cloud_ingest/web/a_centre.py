@@ -69,7 +69,8 @@ def make_city(folder: Path, schools: int, rooms: int, history_h: int = 8) -> Non
         registry.flush()
     with contextlib.closing(sqlite3.connect(folder / "registry.sqlite")) as rows, rows:
         rows.execute(
-            "UPDATE gateway SET heard_us = heard_us - 1800000000, said_us = said_us - 1800000000 WHERE said LIKE '%silent%'"
+            "UPDATE gateway SET heard_us = heard_us - 1800000000, said_us = said_us - 1800000000 "
+            "WHERE said LIKE '%silent%'"
         )
     store.close()
     _alarms(folder / "alarms.sqlite", now_us, schools)

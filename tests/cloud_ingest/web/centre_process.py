@@ -6,23 +6,24 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
 from tests.cloud_ingest.web.a_centre import PASSWORD
+from tests.edge_agent.panel.browser import DESK, Screen, opened
 
 
 @dataclass(frozen=True, slots=True)
 class CentreProcess:
     url: str
-    _said: IO[str]
-    _asked: IO[str]
+    said: IO[str]
+    asked: IO[str]
 
     def tell(self, line: str) -> None:
         """Returns when it is done."""
-        print(line, file=self._asked, flush=True)
-        assert self._said.readline() == "done\n"
+        print(line, file=self.asked, flush=True)
+        assert self.said.readline() == "done\n"
 
 
 @contextlib.contextmanager
@@ -47,7 +48,24 @@ def a_centre(folder: Path, *options: str) -> Iterator[CentreProcess]:
                 process.kill()
 
 
-def log_in(page: Page, centre_url: str, name: str = "lan") -> None:
+@contextlib.contextmanager
+def logged_in(
+    browser: Browser, centre: CentreProcess, name: str = "lan", screen: Screen = DESK, dark: bool = False, **options: Any
+) -> Iterator[Page]:
+    """A page with somebody's session, and no address yet. Fails at the end if a page complained of an error."""
+    with opened(browser, "about:blank", screen, dark, **options) as page:
+        log_in(page, centre, name)
+        yield page
+
+
+def log_in(page: Page, centre: CentreProcess, name: str) -> None:
     """By the session's cookie, as the form would get it."""
-    answer = page.request.post(f"{centre_url}/auth/login", data={"name": name, "password": PASSWORD})
+    answer = page.request.post(f"{centre.url}/auth/login", data={"name": name, "password": PASSWORD})
     assert answer.status == 204, answer.text()
+
+
+def show(page: Page, centre: CentreProcess, path: str) -> None:
+    """Open a page of the centre and wait until it is drawn and live."""
+    page.goto(centre.url + path)
+    page.wait_for_selector("html[data-shown]")
+    page.wait_for_function("() => window.socket?.connected")
