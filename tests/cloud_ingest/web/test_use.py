@@ -151,7 +151,7 @@ def test_a_key_is_shown_once(page: Page, centre: CentreProcess) -> None:
     page.get_by_role("button", name="Tạo khóa").click()
     form = page.get_by_role("dialog")
     form.get_by_label("Dùng cho").fill("Bảng điện tử")
-    form.locator(".q-select").click()
+    form.locator(".q-select").first.click()
     page.get_by_role("option", name="Đọc").click()
     page.keyboard.press("Escape")
     form.get_by_role("button", name="Tạo khóa").click()
