@@ -146,7 +146,7 @@ def table(
     heads = join(_head(asked, column, sort, descending) for column in columns)
     lines = join(_line(columns, row, href) for row in rows)
     return Markup(
-        '<div class="table-frame" tabindex="0" role="region" aria-label="{0}"><table>'
+        '<div class="table-frame" tabindex="0" role="group" aria-label="{0}"><table>'
         '<caption class="unseen">{0}</caption>'
         "<thead><tr>{1}</tr></thead><tbody>{2}</tbody></table></div>"
     ).format(caption, heads, lines)
