@@ -1,4 +1,4 @@
-"""Operators of the centre as light clients: each opens real pages over HTTP and NiceGUI's own socket, without a browser.
+"""Operators of the centre as light clients: each opens real pages by HTTP and NiceGUI's own socket, without a browser.
 
     GET page ─► its client id ─► socket.io handshake ─► updates come, acks go ─► another page after a while
 
