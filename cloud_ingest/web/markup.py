@@ -174,7 +174,7 @@ def _line(columns: Sequence[Column[Any]], row: Any, href: Callable[[Any], str] |
         name = "main" if column.is_main else "number" if column.is_number else ""
         tag, scope = (Markup("th"), Markup(' scope="row"')) if column.is_main else (Markup("td"), Markup(""))
         cells.append(
-            Markup('<{0}{1} class="{2}" data-label="{3}">{4}</{0}>').format(
+            Markup('<{0}{1} class="{2}" data-label="{3}"><span>{4}</span></{0}>').format(
                 tag, scope, name, column.words, column.cell(row)
             )
         )
