@@ -216,7 +216,7 @@ async def serve(folder: Path) -> None:
     store.open()
     settings = app.Settings(
         registry=folder / "registry.sqlite",
-        lasts=folder / "last-values.sqlite",
+        lasts=folder / "last-values",
         alarms=folder / "alarms.sqlite",
         data=folder,
         schools=folder / "schools.csv",
