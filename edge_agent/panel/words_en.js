@@ -209,6 +209,7 @@ export const EN = {
     "experiment:running": ["starting", "running", "will run", "did not start"],
     "experiment:paused": ["pausing", "paused", "will pause", "did not pause"],
     "experiment:idle": ["stopping", "stopped", "will stop", "did not stop"],
+    "program:none": ["stopping", "stopped", "will stop", "did not stop"],
     program: ["loading {value}", "loaded {value}", "will load {value}", "did not load {value}"],
     other: ["going to {value}", "at {value}", "will go to {value}", "did not go to {value}"],
   },
@@ -234,6 +235,7 @@ export const EN = {
     "experiment:running": "Running",
     "experiment:paused": "Paused",
     "experiment:idle": "Stopped",
+    "program:none": "Nothing runs",
     unknown: "Not known",
   },
   inputs: {

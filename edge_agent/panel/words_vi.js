@@ -210,6 +210,7 @@ export const VI = {
     "experiment:running": ["đang bắt đầu chạy", "đang chạy", "sẽ chạy", "không chạy được"],
     "experiment:paused": ["đang tạm dừng", "đã tạm dừng", "sẽ tạm dừng", "không tạm dừng được"],
     "experiment:idle": ["đang dừng", "đã dừng", "sẽ dừng", "không dừng được"],
+    "program:none": ["đang dừng", "đã dừng", "sẽ dừng", "không dừng được"],
     program: ["đang nạp {value}", "đã nạp {value}", "sẽ nạp {value}", "không nạp {value} được"],
     other: ["đang chỉnh {value}", "đã chỉnh {value}", "sẽ chỉnh {value}", "không chỉnh {value} được"],
   },
@@ -236,6 +237,7 @@ export const VI = {
     "experiment:running": "Đang chạy",
     "experiment:paused": "Tạm dừng",
     "experiment:idle": "Đã dừng",
+    "program:none": "Không chạy gì",
     unknown: "Chưa rõ",
   },
   // the sockets of a picture whose name does not say it all; the others are as on the device: hdmi1 is HDMI 1
