@@ -1,7 +1,7 @@
 // The wall panel: joins what the agent says to what is shown, and what is tapped to what the agent is asked.
 
 import * as agent from "./agent.js";
-import { alarmsView, openReset } from "./alarms.js";
+import { alarmActs, alarmsView } from "./alarms.js";
 import { pushButton } from "./buttons.js";
 import { closeDialog, openDialog } from "./dialog.js";
 import { devicesView } from "./devices.js";
@@ -11,10 +11,10 @@ import { headline, lessonView } from "./lesson_card.js";
 import { leftOut, troubles } from "./lesson_story.js";
 import { Live } from "./live.js";
 import { announce, notice } from "./notices.js";
-import { openPinPad } from "./pin_pad.js";
 import { openPreview } from "./preview.js";
 import { readingsView, uplinkView } from "./readings.js";
 import { ALL_OFF, RoomState } from "./room_state.js";
+import { Session } from "./session.js";
 import { followSystemTheme, language, setLanguage, setTheme, theme } from "./settings.js";
 import { tilesView } from "./tiles.js";
 import { deviceName, named, t, troubleWords } from "./words.js";
@@ -39,7 +39,9 @@ const live = new Live({
   onAway: becomeAway,
 });
 
-const acts = {
+const session = new Session(state, { draw, tellError, onUnlocked: () => live.resume(), onLocked: becomeAway });
+
+const acts = Object.assign(alarmActs(state, session), {
   tap(id) {
     const profile = state.profile(id);
     if (state.preempts(profile)) {
@@ -58,9 +60,7 @@ const acts = {
     focusOn(".tile-start");
   },
   command,
-  stopNow: (id) => attempt(async () => takeInterlock(await agent.tripInterlock(id)), tellError),
-  reset: resetInterlock,
-  person: () => (state.mayControl() ? logOut() : askForPin("", () => undefined)),
+  person: () => session.press(),
   language() {
     setLanguage(language() === "vi" ? "en" : "vi");
     build();
@@ -71,13 +71,13 @@ const acts = {
     draw();
   },
   tryNow: () => live.tryNow(),
-};
+});
 
 build();
 live.start();
-refreshSession();
+session.refresh();
 window.setInterval(() => {
-  watchSession();
+  session.watch();
   draw();
 }, 1000);
 followSystemTheme(draw);
@@ -159,7 +159,7 @@ function becomeLive() {
     notice("good", t("away.back"));
   }
   draw();
-  refreshSession();
+  session.refresh();
   loadProfiles();
 }
 
@@ -199,96 +199,11 @@ async function becomeAway() {
   draw();
 }
 
-// sessions
-
-async function refreshSession() {
-  try {
-    state.setSession(await agent.getSession());
-  } catch (error) {
-    // the stream's own state says what is wrong
-  }
-  draw();
-}
-
-async function watchSession() {
-  if (state.sessionEndsAt !== null && state.sessionLeftS() === 0) {
-    state.sessionEndsAt = null;
-    await refreshSession();
-    if (!state.mayControl()) {
-      notice("plain", t("session.ended"));
-    }
-  }
-}
-
-function askForPin(what, onIn) {
-  openPinPad({
-    what,
-    pinsSet: state.session.pins_set !== false,
-    async logIn(pin) {
-      const session = await agent.logIn(pin);
-      state.setSession(Object.assign({ pins_set: true }, session));
-    },
-    onIn() {
-      announce(t("session.welcome", { who: t("session." + state.session.role) }));
-      if (state.locked) {
-        state.locked = false;
-        state.link = "opening";
-        live.resume();
-      }
-      draw();
-      onIn();
-    },
-  });
-}
-
-async function logOut() {
-  try {
-    await agent.logOut();
-    notice("plain", t("session.bye"));
-  } catch (error) {
-    tellError(error);
-  }
-  await refreshSession();
-  if (state.session.role === "open") {
-    becomeAway();
-  }
-}
-
-/** Do it as a teacher; ask for the PIN first where nobody, or no longer anybody, is logged in. */
-async function asTeacher(what, action) {
-  if (!state.mayControl()) {
-    askForPin(what, () => attempt(action, tellError));
-    return;
-  }
-  await attempt(action, async (error) => {
-    if (error.code !== "not-allowed") {
-      tellError(error);
-      return;
-    }
-    await refreshSession();
-    if (state.mayControl()) {
-      notice("bad", t("session.notEnough"));
-    } else {
-      askForPin(what, () => attempt(action, tellError));
-    }
-  });
-}
-
-async function attempt(action, otherwise) {
-  try {
-    await action();
-    refreshSession(); // what a person does renews the session
-  } catch (error) {
-    await otherwise(error);
-  }
-  draw();
-}
-
 // lessons
 
 function start(id, without) {
   const what = named(state.profile(id) ? state.profile(id).name : { vi: id });
-  asTeacher(what, () => sendLesson(() => agent.startLesson(id, without)));
+  session.asTeacher(what, () => sendLesson(() => agent.startLesson(id, without)));
 }
 
 async function sendLesson(ask) {
@@ -307,7 +222,7 @@ async function sendLesson(ask) {
 
 function preview(id, without) {
   const profile = state.profile(id);
-  asTeacher(t("ui.previewOf", { name: named(profile.name) }), async () => {
+  session.asTeacher(t("ui.previewOf", { name: named(profile.name) }), async () => {
     const asking = agent.previewLesson(id, without);
     openPreview(profile, state, () => answered(asking), (others) => {
       focusOn('[data-profile="' + id + '"] .tile-start');
@@ -324,7 +239,7 @@ function answered(asking) {
 
 function endLesson() {
   const lesson = state.lesson;
-  const end = () => asTeacher(t("ui.endLesson"), () => sendLesson(() => agent.endLesson()));
+  const end = () => session.asTeacher(t("ui.endLesson"), () => sendLesson(() => agent.endLesson()));
   if (lesson.state !== "ready") {
     end();
     return;
@@ -380,7 +295,7 @@ function speakOfLesson() {
 function command(device, target, value) {
   const key = device + " " + target;
   const what = deviceName(state.device(device), device);
-  asTeacher(what, async () => {
+  session.asTeacher(what, async () => {
     state.pending.set(key, value);
     state.failed.delete(device);
     draw();
@@ -399,23 +314,6 @@ function command(device, target, value) {
       state.pending.delete(key);
     }
   });
-}
-
-// interlocks
-
-function resetInterlock(id) {
-  const interlock = state.interlock(id);
-  const what = t("alarm.resetAsk", { name: named(interlock.name) });
-  const send = (reason) => asTeacher(what, async () => takeInterlock(await agent.resetInterlock(id, reason)));
-  if (state.mayControl()) {
-    openReset(interlock, send);
-  } else {
-    askForPin(what, () => openReset(interlock, send));
-  }
-}
-
-function takeInterlock(interlock) {
-  state.hear("interlock", interlock); // the stream says the rest
 }
 
 function tellError(error) {

@@ -3,7 +3,6 @@
 export const VI = {
   ui: {
     panel: "Bảng điều khiển",
-    lab: "Phòng thí nghiệm",
     opening: "Đang nối với máy điều khiển của phòng…",
     otherLanguage: "English",
     toDark: "Nền tối",
@@ -16,7 +15,6 @@ export const VI = {
     startOf: "Bắt đầu: {name}",
     noProfiles: "Phòng này chưa có hoạt động nào. Hãy gọi kỹ thuật viên.",
     now: "Phòng đang làm gì",
-    robots: "Bộ robot",
     devices: "Thiết bị",
     readings: "Cảm biến",
     allOff: "Tắt tất cả",
@@ -140,6 +138,11 @@ export const VI = {
     maybe: "có thể không được",
     needed: "bắt buộc",
   },
+  pages: {
+    panel: "Bảng điều khiển",
+    lab: "Phòng thí nghiệm",
+    robots: "Bộ robot",
+  },
   alarm: {
     strip: "Cảnh báo an toàn",
     waiting: "{name}: chưa biết có an toàn không",
@@ -152,6 +155,7 @@ export const VI = {
     "seen-silent": "{device}: không còn báo {what}",
     "seen-unreachable": "{device}: mất liên lạc",
     "seen-panel": "có người bấm nút trên bảng điều khiển",
+    "seen-unknown": "{device}: chưa báo gì",
     "seen-lost": "bộ điều khiển không còn nhớ đã ngắt những gì",
     stands: "Chưa đặt lại được:",
     again: "chưa được, đang thử lại",

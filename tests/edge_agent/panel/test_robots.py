@@ -107,9 +107,24 @@ def test_firmware_is_for_technicians_and_asked_twice(page: Page) -> None:
 
 
 def test_the_panel_leads_there_and_back(page: Page, robots: RobotsServer) -> None:
-    page.click(".robots-back")
+    page.click(".panel-link")
     page.click(".robots-link")
     expect(page).to_have_url(re.compile("/robots$"))
+    expect(page.locator(".lab-link")).to_be_hidden()
+
+
+def test_the_emergency_stop_needs_no_pin_here_either_and_is_reset_here(page: Page, robots: RobotsServer) -> None:
+    page.click(".stop-now")
+    alarm = page.locator('.alarm[data-interlock="stop"]')
+    expect(alarm.locator(".alarm-done > li")).to_have_text([f"Robot {n}: đã nghỉ" for n in (1, 2, 3, 4)])
+    page.click('[data-program="line-follower"] .program-run')
+    page.keyboard.type(TEACHER)
+    page.keyboard.press("Enter")
+    expect(page.locator('[data-kit="mp-01"]')).to_contain_text("Khóa an toàn đang chặn bộ này. Xem dải cảnh báo")
+    assert not any(robots.lab.micropython(name).running for name in KITS[:3])
+    page.click(".alarm-reset")
+    page.locator(".reasons .button", has_text="Đã kiểm tra").click()
+    expect(page.locator(".alarm-strip")).to_be_hidden()
 
 
 @pytest.mark.parametrize("screen", SCREENS, ids=lambda screen: screen.name)
