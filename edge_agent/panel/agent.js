@@ -21,6 +21,7 @@ export const getHealth = () => ask("GET", "api/health");
 export const getSession = () => ask("GET", "api/session");
 export const logIn = (pin) => ask("POST", "api/session", { pin });
 export const logOut = () => ask("DELETE", "api/session");
+export const getTimetable = () => ask("GET", "api/timetable");
 export const getProfiles = () => ask("GET", "api/profiles");
 export const startLesson = (profile, without) => ask("POST", "api/lesson", { profile, without, dry_run: false });
 export const previewLesson = (profile, without) =>

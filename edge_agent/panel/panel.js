@@ -17,10 +17,12 @@ import { ALL_OFF, RoomState } from "./room_state.js";
 import { Session } from "./session.js";
 import { followSystemTheme, language, setLanguage, setTheme, theme } from "./settings.js";
 import { tilesView } from "./tiles.js";
+import { timetableView } from "./timetable.js";
 import { deviceName, named, t, troubleWords } from "./words.js";
 
 const DRAW_EVERY_MS = 50; // an old tablet draws a busy room at most 20 times a second
 const LOAD_AGAIN_MS = 3000;
+const TIMETABLE_EVERY_MS = 60000;
 
 const state = new RoomState();
 let views = [];
@@ -29,15 +31,21 @@ let version = null;
 let spoken = "";
 let wasAway = false;
 
-const live = new Live({
-  onEvent(name, content) {
-    state.hear(name, content);
-    speakOfLesson();
-    draw();
+const live = new Live(
+  {
+    onEvent(name, content) {
+      state.hear(name, content);
+      if (name === "catalogue") {
+        hearCatalogue(content);
+      }
+      speakOfLesson();
+      draw();
+    },
+    onLive: becomeLive,
+    onAway: becomeAway,
   },
-  onLive: becomeLive,
-  onAway: becomeAway,
-});
+  { also: ["catalogue"] }
+);
 
 const session = new Session(state, { draw, tellError, onUnlocked: () => live.resume(), onLocked: becomeAway });
 
@@ -80,6 +88,11 @@ window.setInterval(() => {
   session.watch();
   draw();
 }, 1000);
+window.setInterval(() => {
+  if (state.link === "live") {
+    loadTimetable();
+  }
+}, TIMETABLE_EVERY_MS);
 followSystemTheme(draw);
 window.addEventListener("resize", measureTop);
 
@@ -89,6 +102,7 @@ function build() {
   document.title = t("ui.panel") + " · lophoc";
   const header = headerView(acts);
   const alarms = alarmsView(acts);
+  const timetable = timetableView(acts);
   const tiles = tilesView(acts);
   const lesson = lessonView(acts);
   const readings = readingsView();
@@ -101,9 +115,9 @@ function build() {
   while (page.firstChild) {
     page.firstChild.remove();
   }
-  page.append(header.node, alarms.node, opening.node, main);
+  page.append(header.node, alarms.node, timetable.node, opening.node, main);
   const columns = { update: () => (main.hidden = state.room === null || state.locked) };
-  views = [header, alarms, opening, columns, tiles, lesson, readings, devices, uplink];
+  views = [header, alarms, timetable, opening, columns, tiles, lesson, readings, devices, uplink];
   drawNow();
   measureTop();
 }
@@ -161,6 +175,25 @@ function becomeLive() {
   draw();
   session.refresh();
   loadProfiles();
+  loadTimetable();
+}
+
+/** Other profiles or another timetable may hold. */
+function hearCatalogue(catalogue) {
+  if (catalogue !== null && catalogue.serial !== state.serial) {
+    state.serial = catalogue.serial;
+    loadProfiles();
+  }
+  loadTimetable();
+}
+
+async function loadTimetable() {
+  try {
+    state.timetable = await agent.getTimetable();
+  } catch (error) {
+    // then what was known holds on; a room without a catalogue has none
+  }
+  draw();
 }
 
 async function loadProfiles() {

@@ -143,6 +143,12 @@ export const EN = {
     lab: "Laboratory",
     robots: "Robot kits",
   },
+  timetable: {
+    strip: "Timetable",
+    now: "Now:",
+    next: "Next:",
+    tomorrow: "tomorrow",
+  },
   alarm: {
     strip: "Safety alarms",
     waiting: "{name}: not known to be safe yet",

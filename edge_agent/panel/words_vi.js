@@ -143,6 +143,12 @@ export const VI = {
     lab: "Phòng thí nghiệm",
     robots: "Bộ robot",
   },
+  timetable: {
+    strip: "Thời khóa biểu",
+    now: "Đang học:",
+    next: "Tiếp theo:",
+    tomorrow: "ngày mai",
+  },
   alarm: {
     strip: "Cảnh báo an toàn",
     waiting: "{name}: chưa biết có an toàn không",

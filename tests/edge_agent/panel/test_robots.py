@@ -37,7 +37,7 @@ def log_in(page: Page, pin: str) -> None:
 
 
 def test_a_class_is_given_a_program_in_one_tap_and_stopped_in_another(page: Page, robots: RobotsServer) -> None:
-    expect(page.locator("h1")).to_contain_text("Bộ robot · Lab")
+    expect(page.locator("h1")).to_contain_text("Bộ robot · Phòng Lab")
     expect(page.locator("#ready-title")).to_have_text("3/4 bộ sẵn sàng")
     low = page.locator('[data-kit="mp-02"] [data-trouble="low-battery"]')
     expect(low).to_contain_text("Sạc hoặc thay pin trước giờ học.")
