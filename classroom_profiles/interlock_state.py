@@ -51,7 +51,7 @@ class Seen:
     """Empty for the panel's button."""
     metric: str = ""
     test: str = "panel"
-    """`panel`, `lost`, or that of the watch: above, below, equals, silent, unreachable; `unknown`: nothing is known yet."""
+    """`panel`, `lost`, or that of the watch: above, below, equals, silent, unreachable; `unknown`: nothing is yet."""
 
 
 BY_HAND = Seen("the panel's button")

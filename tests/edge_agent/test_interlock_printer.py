@@ -29,8 +29,7 @@ def room_file(folder: Path, port: str) -> Path:
 
 
 async def test_the_emergency_stop_ends_a_print_leaves_the_printer_cold_and_keeps_it_so(tmp_path: Path) -> None:
-    quick = {"boot_s": 0.05, "heating_c_s": 5000.0, "move_s": 0.01, "tick_s": 0.02}
-    async with GcodePrinter(**quick) as printer:
+    async with GcodePrinter(boot_s=0.05, heating_c_s=5000.0, move_s=0.01, tick_s=0.02) as printer:
         room = load_room(room_file(tmp_path, printer.port))
         async with served(tmp_path, real=room) as there, there.client(TEACHER) as client:
             assert (await client.post("/api/devices/printer/commands", json=PRINT)).status_code == 200
@@ -40,7 +39,8 @@ async def test_the_emergency_stop_ends_a_print_leaves_the_printer_cold_and_keeps
             assert printer.nozzle.target_c == 0
             assert _moves(printer) < len(MOVES)
             await _is_refused(client)
-            assert (await client.post("/api/interlocks/emergency-stop/reset", json={"reason": "safe"})).status_code == 200
+            reset = await client.post("/api/interlocks/emergency-stop/reset", json={"reason": "safe"})
+            assert reset.status_code == 200
             assert (await client.post("/api/devices/printer/commands", json=PRINT)).status_code == 200
 
 

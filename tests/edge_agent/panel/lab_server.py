@@ -25,7 +25,8 @@ class LabServer:
         self, data: Path, benches: tuple[str, ...] = BENCHES, speed: float = 1.0, open_view: bool = True,
         interlocks: tuple[dict[str, Any], ...] = (),
     ) -> None:  # fmt: skip
-        self._data, self._names, self._speed, self._open_view, self._interlocks = data, benches, speed, open_view, interlocks
+        self._data, self._names, self._speed, self._open_view = data, benches, speed, open_view
+        self._interlocks = interlocks
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._serve, name="lab server")
         self._ready = threading.Event()
