@@ -4,7 +4,7 @@ import * as agent from "./agent.js";
 import { pushButton } from "./buttons.js";
 import { openDialog } from "./dialog.js";
 import { icon, keepChildren, keepTexts, make, setAttribute, setText } from "./dom.js";
-import { capitalised, clock, deviceName, moveWords, named, readingWords, t } from "./words.js";
+import { capitalised, clock, deviceName, listed, moveWords, named, readingWords, t } from "./words.js";
 
 const LONGEST_REASON = 200;
 const SHORTEST_REASON = 3;
@@ -106,7 +106,7 @@ function alarmView(id, acts) {
       setText(title, t("alarm." + interlock.state, fill));
       setText(cause, interlock.cause ? seenWords(interlock.cause, state) : "");
       setText(advice, active ? named(interlock.advice) : "");
-      keepTexts(done, interlock.orders.map((order) => orderWords(order, state)));
+      keepTexts(done, orderWords(interlock.orders, state));
       setText(stands, interlock.stands.length && active ? t("alarm.stands") + " " + standsWords(interlock, state) : "");
       setText(technical, state.isTechnician() && interlock.cause ? interlock.cause.text : "");
       technical.hidden = !technical.textContent;
@@ -157,10 +157,25 @@ function seenWords(seen, state) {
   return capitalised(t("alarm.seen-" + (known ? seen.test : "equals"), { device: name, what }));
 }
 
-function orderWords(order, state) {
-  const device = state.device(order.device);
-  const role = device ? device.role : order.device;
-  const move = moveWords({ target: order.target, role, value: order.value }, order.confirmed ? 1 : 0);
-  const failed = !order.confirmed && order.error ? ", " + t("alarm.again") : "";
-  return deviceName(device, role) + ": " + move + failed;
+/** What is not confirmed, each by itself; then what is: "Bàn 1, Bàn 2 và Bộ robot (12): đã dừng". */
+function orderWords(orders, state) {
+  const open = [];
+  const done = new Map(); // how it is, to how many are called what
+  orders.forEach((order) => {
+    const device = state.device(order.device);
+    const role = device ? device.role : order.device;
+    const name = deviceName(device, role);
+    const move = moveWords({ target: order.target, role, value: order.value }, order.confirmed ? 1 : 0);
+    if (!order.confirmed) {
+      open.push(name + ": " + move + (order.error ? ", " + t("alarm.again") : ""));
+      return;
+    }
+    const names = done.get(move) || new Map();
+    done.set(move, names.set(name, (names.get(name) || 0) + 1));
+  });
+  const together = Array.from(done, ([move, names]) => {
+    const those = Array.from(names, ([name, count]) => (count > 1 ? name + " (" + count + ")" : name));
+    return listed(those) + ": " + move;
+  });
+  return open.concat(together);
 }

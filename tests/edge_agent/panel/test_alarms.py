@@ -89,6 +89,22 @@ def test_while_the_cause_stands_or_a_technician_is_needed_the_button_says_so(age
     assert resets(agent) == []
 
 
+def test_what_is_confirmed_is_told_together_and_what_is_not_by_itself_first(agent: StandIn, page: Page) -> None:
+    latched = scenes.interlock("latched")
+    told = {"target": "robot", "value": "idle", "error": ""}
+    kits = [told | {"device": f"kit-0{number}", "confirmed": True} for number in (1, 2)]
+    lost = {"device": "sockets", "target": "switch", "value": False, "confirmed": False, "error": "unreachable"}
+    latched["orders"] = [*kits, *latched["orders"], lost]
+    in_a_laboratory(agent, page, latched)
+    expect(page.locator(".alarm-done > li")).to_have_text(
+        [
+            "Ổ cắm học sinh: đang cắt điện, chưa được, đang thử lại",
+            "Bộ robot 1 và Bộ robot 2: đã nghỉ",
+            "Quạt thông gió: đã bật",
+        ]
+    )
+
+
 def test_what_nothing_is_known_of_is_said_once_and_not_called_dangerous(agent: StandIn, page: Page) -> None:
     latched = scenes.interlock("tripped")
     latched["stands"] = [stands | {"test": "unknown"} for stands in latched["stands"] * 2]
