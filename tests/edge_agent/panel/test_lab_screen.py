@@ -251,6 +251,8 @@ def test_a_tripped_interlock_stands_in_the_strip_and_a_panels_button_needs_no_pi
         page.route("**/trip", trip)
         page.goto(agent.url + "lab.html")
         expect(page.locator(".stop")).to_be_visible()
+        expect(page.locator(".robots-link")).to_have_attribute("href", "robots")
+        expect(page.locator(".robots-link")).to_be_visible()
         page.focus(".stop")
         page.keyboard.press("Enter")
         expect(page.locator(".dialog")).to_contain_text("Ngắt ngay, không cần mã PIN: Rò khí.")
