@@ -156,8 +156,9 @@ def ingest(
                 if not no_alarms:
                     reads = registry_path or beside(store_url)
                     _watch(
-                        open_things, receiver, store_url, reads, alarms_path, rules_path, schools_path, forecasts_path
-                    )
+                        open_things, receiver, store_url, reads, lasts_path or beside(store_url, "last-values"),
+                        alarms_path, rules_path, schools_path, forecasts_path,
+                    )  # fmt: skip
                 if metrics_port is not None:
                     _serve_metrics(open_things, receiver, metrics_host, metrics_port)
                 code = _receive(where, receiver, bool(share))
@@ -193,6 +194,7 @@ def _watch(
     receiver: Receiver,
     store_url: str,
     registry: Path,
+    lasts: Path,
     alarms: Path | None,
     rules: Path | None,
     schools: Path | None,
@@ -201,7 +203,7 @@ def _watch(
     """Alarms, if this worker is the one that makes them. Raises ClickException for rules with mistakes."""
     from cloud_ingest.alarms.centre_alarms import Centre  # not loaded where nobody wants alarms
     from cloud_ingest.alarms.place import alarms_beside
-    from cloud_ingest.alarms.sources import FromStore, sources
+    from cloud_ingest.alarms.sources import FromFiles, sources
     from cloud_ingest.alarms.telling import Telling
     from cloud_ingest.alarms.watch import Watch
 
@@ -213,7 +215,7 @@ def _watch(
             load_rules(rules)
         except DocumentError as wrong:
             raise click.ClickException(str(wrong)) from wrong
-    asked = FromStore(store_url, registry)
+    asked = FromFiles(store_url, registry, lasts)
     open_things.callback(asked.close)
     path = alarms or alarms_beside(store_url)
     watch = Watch(

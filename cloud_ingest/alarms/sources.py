@@ -15,7 +15,8 @@ from cloud_ingest.alarms.watch import Sources
 from cloud_ingest.forecasts.forecast_file import ForecastFile, ForecastsUnavailable
 from cloud_ingest.gateways import Gateway
 from cloud_ingest.operations.directory import WrongDirectory, read
-from cloud_ingest.operations.feed import StoreFeed
+from cloud_ingest.operations.feed import Feed, LastValue, StoreFeed
+from cloud_ingest.operations.lasts_feed import LastsFeed
 from cloud_ingest.registry import Registry, RegistryUnavailable
 from cloud_ingest.store import Store, store_of
 
@@ -27,33 +28,29 @@ _FORECASTS = 1_000_000
 _log = logging.getLogger("lophoc.ingest.alarms")
 
 
-class FromStore:
-    """The newest points by asking the store, and gateways by asking the registry: both opened for reading only."""
+class FromFiles:
+    """The newest points from the last values, and gateways from the registry: all opened for reading only.
 
-    def __init__(self, store_url: str, registry: Path) -> None:
+    Where there are no last values, such as where they cannot be written, the store is asked.
+    """
+
+    def __init__(self, store_url: str, registry: Path, lasts: Path) -> None:
         self._url = store_url
         self._registry = registry
         self._gateways: Sequence[Gateway] = ()
         self._store: Store | None = None
-        self._feed: StoreFeed | None = None
+        self._feed = LastsFeed(lasts, _Lazily(self._from_store), _log)
+        self._store_feed: StoreFeed | None = None
 
     def close(self) -> None:
-        self._feed = None
+        self._feed.__exit__()
+        self._store_feed = None
         if self._store is not None:
             self._store.close()
             self._store = None
 
     def changed_since(self, revision: int, /) -> tuple[int, Sequence[Point]]:
-        """Raises StoreUnavailable."""
-        if self._feed is None:
-            store = store_of(self._url)
-            try:
-                store.open(create=False)
-            except BaseException:
-                store.close()
-                raise
-            self._store = store
-            self._feed = StoreFeed(store, self._schools, burst_s=_BURST_S)
+        """Raises LastValuesUnavailable, StoreUnavailable."""
         return self._feed.changed_since(revision)
 
     def gateways(self) -> Sequence[Gateway]:
@@ -62,11 +59,37 @@ class FromStore:
             self._gateways = registry.gateways()
         return self._gateways
 
+    def _from_store(self) -> StoreFeed:
+        """Raises StoreUnavailable."""
+        if self._store_feed is None:
+            store = store_of(self._url)
+            try:
+                store.open(create=False)
+            except BaseException:
+                store.close()
+                raise
+            self._store = store
+            self._store_feed = StoreFeed(store, self._schools, burst_s=_BURST_S)
+        return self._store_feed
+
     def _schools(self) -> Sequence[str]:
         if not self._gateways:
             with contextlib.suppress(RegistryUnavailable):
                 self.gateways()
         return sorted({one.school for one in self._gateways})
+
+
+class _Lazily:
+    """A feed that is opened when it is needed: usually never."""
+
+    def __init__(self, opened: Callable[[], Feed]) -> None:
+        self._opened = opened
+
+    def latest(self, school: str, room: str | None = None) -> Sequence[LastValue]:
+        return self._opened().latest(school, room)
+
+    def changed_since(self, revision: int, /) -> tuple[int, Sequence[LastValue]]:
+        return self._opened().changed_since(revision)
 
 
 def wards_of(schools: Path | None) -> Mapping[str, str]:
@@ -107,6 +130,6 @@ def forecasts_in(path: Path, today: date) -> list[Soon] | None:
     ]
 
 
-def sources(asked: FromStore, schools: Path | None, forecasts: Path | None, centre: Callable[[], Centre]) -> Sources:
+def sources(asked: FromFiles, schools: Path | None, forecasts: Path | None, centre: Callable[[], Centre]) -> Sources:
     soon = None if forecasts is None else lambda: forecasts_in(forecasts, datetime.now(CITY).date())
     return Sources(asked, asked.gateways, centre, soon, lambda: wards_of(schools))

@@ -25,7 +25,8 @@ from cloud_ingest.alarms.rules import MailStep, RuleSet
 from cloud_ingest.alarms.rules_file import BUILTIN, load_rules
 from cloud_ingest.alarms.unit import Point
 from cloud_ingest.gateways import Gateway
-from cloud_ingest.registry_file import RegistryUnavailable
+from cloud_ingest.last_values import LastValuesUnavailable
+from cloud_ingest.registry import RegistryUnavailable
 from cloud_ingest.store import StoreUnavailable, wall_us
 
 PERIOD_S = 1.0
@@ -38,8 +39,8 @@ _FORECASTS_S = 3_600.0
 _FORGET_S = 3_600.0
 KEEP_CLEARED_US = 366 * 86_400_000_000
 
-_FORESEEN = (OSError, StoreUnavailable, RegistryUnavailable, InboxUnavailable)
-"""Something is away: a sentence says it."""
+_AWAY = (OSError, InboxUnavailable, LastValuesUnavailable, RegistryUnavailable, StoreUnavailable)
+"""What happens to servers and disks: said, and not shown as a mistake."""
 
 _log = logging.getLogger("lophoc.ingest.alarms")
 
@@ -231,4 +232,4 @@ class Watch:
         """Once, until it is another."""
         if what != self._failing:
             self._failing = what
-            _log.warning("%s", what, exc_info=None if why is None or isinstance(why, _FORESEEN) else why)
+            _log.warning("%s", what, exc_info=None if why is None or isinstance(why, _AWAY) else why)

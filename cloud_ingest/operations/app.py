@@ -22,13 +22,12 @@ from cloud_ingest.accounts.audit import Audit
 from cloud_ingest.accounts.oidc import Oidc
 from cloud_ingest.alarms.inbox import Alarms
 from cloud_ingest.api.api import make_api
-from cloud_ingest.last_file import LastValuesUnavailable
-from cloud_ingest.last_values import LastValues
 from cloud_ingest.operations import directory, register, usage
 from cloud_ingest.operations.centre import Centre
 from cloud_ingest.operations.city import City
-from cloud_ingest.operations.feed import Feed, StoreFeed
+from cloud_ingest.operations.feed import StoreFeed
 from cloud_ingest.operations.headers import Headers
+from cloud_ingest.operations.lasts_feed import LastsFeed
 from cloud_ingest.operations.register import Register
 from cloud_ingest.operations.usage import Usage, UsageUnavailable
 from cloud_ingest.operations.watching import RoomWatches
@@ -68,7 +67,8 @@ async def opened(settings: Settings, store: Store) -> AsyncIterator[Centre]:
         written = files.enter_context(Register(settings.data / register.FILE))
         used = files.enter_context(Usage(settings.data / usage.FILE, store))
         inbox = files.enter_context(Alarms(settings.alarms, create=True))
-        feed = _feed(files, settings, store)
+        asked = StoreFeed(store, lambda: _schools(settings.registry))
+        feed = files.enter_context(LastsFeed(settings.lasts, asked, _log))
         async with City(settings.registry, store, feed, known, inbox, used.notice) as city:
             counting = asyncio.create_task(_count(city, used), name="usage")
             try:
@@ -151,15 +151,6 @@ async def serve(
             waiting.cancel()
             server.should_exit = True
             await serving
-
-
-def _feed(files: ExitStack, settings: Settings, store: Store) -> Feed:
-    """The last values if there are any, else the store itself."""
-    try:
-        return files.enter_context(LastValues(settings.lasts, create=False))
-    except LastValuesUnavailable as why:
-        _log.warning("the store is asked for the newest values, which is slower: %s", why)
-        return StoreFeed(store, lambda: _schools(settings.registry))
 
 
 async def _count(city: City, used: Usage) -> None:

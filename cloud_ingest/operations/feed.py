@@ -46,7 +46,7 @@ class Feed(Protocol):
     def latest(self, school: str, room: str | None = None) -> Sequence[LastValue]:
         """The newest value of each series of a room, or of a school."""
 
-    def changed_since(self, revision: int) -> tuple[int, Sequence[LastValue]]:
+    def changed_since(self, revision: int, /) -> tuple[int, Sequence[LastValue]]:
         """What changed after `revision`, and the revision to ask from next time. 0 is before everything.
 
         A part of it at a time is allowed: whoever follows asks again. If the revision that comes back is smaller than
@@ -90,7 +90,7 @@ class StoreFeed:
     def latest(self, school: str, room: str | None = None) -> Sequence[LastValue]:
         return _named(school, self._store, room, 0)
 
-    def changed_since(self, revision: int) -> tuple[int, Sequence[LastValue]]:
+    def changed_since(self, revision: int, /) -> tuple[int, Sequence[LastValue]]:
         """One follower only: it remembers how far it has come with each school."""
         if revision < self._revision:
             self._since_us.clear()

@@ -23,6 +23,7 @@ export default {
       center: this.view.slice(0, 2),
       zoom: this.view[2],
       minZoom: 8,
+      zoomSnap: 0.5,
       maxZoom: 17,
       zoomControl: false,
       attributionControl: Boolean(this.tiles),

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from nicegui import __version__
 from nicegui.element import Element
 from nicegui.elements import leaflet
 
@@ -14,6 +15,10 @@ _HO_CHI_MINH_CITY = (10.79, 106.68, 10)
 
 
 _DIST = Path(leaflet.__file__ or "").parent / "dist"
+
+
+PRELOADED = f"/_nicegui/{__version__}/esm/nicegui-leaflet/index.js"
+"""What the browser would else ask for only when it has read the map's script."""
 
 
 class CityMap(Element, component=Path(__file__).parent / "city_map.js", esm={"nicegui-leaflet": str(_DIST)}):

@@ -146,7 +146,7 @@ def table(
     heads = join(_head(asked, column, sort, descending) for column in columns)
     lines = join(_line(columns, row, href) for row in rows)
     return Markup(
-        '<div class="table-frame" tabindex="0" role="region" aria-label="{0}"><table>'
+        '<div class="table-frame" tabindex="0" role="group" aria-label="{0}"><table>'
         '<caption class="unseen">{0}</caption>'
         "<thead><tr>{1}</tr></thead><tbody>{2}</tbody></table></div>"
     ).format(caption, heads, lines)
@@ -174,7 +174,7 @@ def _line(columns: Sequence[Column[Any]], row: Any, href: Callable[[Any], str] |
         name = "main" if column.is_main else "number" if column.is_number else ""
         tag, scope = (Markup("th"), Markup(' scope="row"')) if column.is_main else (Markup("td"), Markup(""))
         cells.append(
-            Markup('<{0}{1} class="{2}" data-label="{3}">{4}</{0}>').format(
+            Markup('<{0}{1} class="{2}" data-label="{3}"><span>{4}</span></{0}>').format(
                 tag, scope, name, column.words, column.cell(row)
             )
         )

@@ -129,7 +129,7 @@ def _line(seat: Seat, one: SeriesGaps, span: Span) -> Markup:
     count = len(one.report.gaps)
     summary = say("gap_sum", count=count, seconds=_length(seat, one.report.missing_s)) if count else say("gap_none")
     return Markup(
-        '<li><h3>{0}</h3><div class="line-of-time" role="img" aria-label="{1}">{2}</div>'
+        '<li><h2>{0}</h2><div class="line-of-time" role="img" aria-label="{1}">{2}</div>'
         "<details{4}><summary>{1}</summary><ol>{3}</ol></details></li>"
     ).format(title, summary, holes, each, Markup(' class="bare"') if not count else "")
 

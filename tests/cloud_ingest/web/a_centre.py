@@ -57,15 +57,17 @@ def make_city(folder: Path, schools: int, rooms: int, history_h: int = 8) -> Non
     with Registry(folder / "registry.sqlite", flush_s=3600.0) as registry:
         for number in range(schools):
             school = slug(number)
+            portions: list[Portion] = []
             for room in range(rooms):
                 state = "online" if number == 1 and room < 2 else chance.choice(_STATES)
                 rich = number == 1 and room == 0
                 runs = list(_runs(chance, f"p{room + 101}", now_us, history_h if rich else 0, rich, state))
                 portion = Portion(school, runs)
-                store.write([portion])
+                portions.append(portion)
                 gateway = Address(school, f"gw-p{room + 101}")
                 registry.on_batch(gateway, portion)
                 registry.on_status(gateway, _status(state, chance))
+            store.write(portions)
         registry.flush()
     with contextlib.closing(sqlite3.connect(folder / "registry.sqlite")) as rows, rows:
         rows.execute(
@@ -212,7 +214,13 @@ def _people(folder: Path) -> None:
 async def serve(folder: Path) -> None:
     store = SqliteStore(str(folder / "store.sqlite"))
     store.open()
-    settings = app.Settings(folder / "registry.sqlite", folder / "alarms.sqlite", folder, folder / "schools.csv")
+    settings = app.Settings(
+        registry=folder / "registry.sqlite",
+        lasts=folder / "last-values",
+        alarms=folder / "alarms.sqlite",
+        data=folder,
+        schools=folder / "schools.csv",
+    )
     stopped = asyncio.Event()
     listening = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"

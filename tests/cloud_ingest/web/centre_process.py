@@ -50,7 +50,12 @@ def a_centre(folder: Path, *options: str) -> Iterator[CentreProcess]:
 
 @contextlib.contextmanager
 def logged_in(
-    browser: Browser, centre: CentreProcess, name: str = "lan", screen: Screen = DESK, dark: bool = False, **options: Any
+    browser: Browser,
+    centre: CentreProcess,
+    name: str = "lan",
+    screen: Screen = DESK,
+    dark: bool = False,
+    **options: Any,
 ) -> Iterator[Page]:
     """A page with somebody's session, and no address yet. Fails at the end if a page complained of an error."""
     with opened(browser, "about:blank", screen, dark, **options) as page:

@@ -1,0 +1,76 @@
+"""A gateway of one room that measures when it is told to and sends at once, so that a number's way can be timed."""
+
+import threading
+import time
+from typing import Self
+from urllib.parse import urlsplit
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+
+from classroom_profiles.telemetry import Clock, Layout, Measurement, Run, Series, pack, with_layout
+from classroom_profiles.topics import Address
+from simulators.city_batches import series_of
+
+METRIC = "co2_ppm"
+
+
+class LiveGateway:
+    """Connected between enter and exit."""
+
+    def __init__(self, broker_url: str, address: Address, room: str, metrics: int = 20) -> None:
+        self._address = address
+        self._series = series_of(room, metrics)
+        self._extra = [
+            Series(Measurement.DEVICE, room, device, role, "health") for device, role in _devices(self._series)
+        ]
+        self._layout = Layout.of("live-1", [(series, False) for series in (*self._series, *self._extra)])
+        self._client = mqtt.Client(CallbackAPIVersion.VERSION2, "lophoc-bench-live")
+        self._where = urlsplit(broker_url)
+        self._up = threading.Event()
+        self._acked = threading.Event()
+        self._next = 0
+
+    def __enter__(self) -> Self:
+        self._client.on_connect = self._connected
+        self._client.on_subscribe = lambda *_: self._up.set()
+        self._client.on_message = lambda *_: self._acked.set()
+        self._client.connect(self._where.hostname or "", self._where.port or 1883)
+        self._client.loop_start()
+        assert self._up.wait(10.0), "no connection to the broker"
+        said = b'{"state":"online","version":"1.0","clock":"trusted"}'
+        self._client.publish(self._address.topic("status"), said, qos=1, retain=True)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def say(self, co2_ppm: int) -> int:
+        """Measure now, send now; when it was measured, in microseconds."""
+        self._acked.clear()
+        time_us = time.time_ns() // 1000
+        runs = [
+            *(Run(series, False, [time_us], [_value(series, co2_ppm)]) for series in self._series),
+            *(Run(series, False, [time_us], ["online"]) for series in self._extra),
+        ]
+        batch = pack(self._layout, Clock.TRUSTED, self._next, self._next + len(runs) - 1, runs)
+        self._next += len(runs)
+        self._client.publish(self._address.topic("up"), with_layout(batch, self._layout), qos=1)
+        return time_us
+
+    def wait_stored(self) -> None:
+        assert self._acked.wait(20.0), "the centre did not answer"
+
+    def _connected(self, *_: object) -> None:
+        self._client.subscribe(self._address.topic("ack"), qos=1)
+
+
+def _devices(series: list[Series]) -> list[tuple[str, str]]:
+    return sorted({(one.device, one.role) for one in series})
+
+
+def _value(series: Series, co2_ppm: int) -> bool | float:
+    if series.metric == METRIC:
+        return float(co2_ppm)
+    return True if series.metric in ("power", "switch", "down", "open") else 20.0
