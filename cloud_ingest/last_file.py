@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 VERSION = 1
+_MAGIC = b"SQLite format 3\0"
 _SCHEMA = """
 CREATE TABLE names (id INTEGER PRIMARY KEY AUTOINCREMENT, packed BLOB NOT NULL UNIQUE);
 CREATE TABLE room (
@@ -83,7 +84,7 @@ class LastFile:
     def _remove(self) -> None:
         """It is begun anew the next time; unless another process has done so already."""
         with _alone(self._path):
-            if self._inode == _inode(self._path):
+            if self._inode == _inode(self._path) and _is_ours(self._path):
                 _unlink(self._path)
         self._let_go()
 
@@ -97,8 +98,8 @@ class LastFile:
             try:
                 self._connect()
             except sqlite3.DatabaseError as wrong:
-                if isinstance(wrong, sqlite3.OperationalError):  # locked, or the disk is full: not the file's fault
-                    raise
+                if isinstance(wrong, sqlite3.OperationalError) or not _is_ours(self._path):
+                    raise  # locked, a full disk, or somebody's file of another kind
                 _unlink(self._path)
                 self._connect()
 
@@ -131,6 +132,12 @@ def _is_damage(wrong: BaseException) -> bool:
     """SQLite does not find its way in the file, or what stands in it is not what anybody wrote."""
     code = getattr(wrong, "sqlite_errorcode", 0) & 0xFF
     return isinstance(wrong, ValueError) or code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def _is_ours(path: Path) -> bool:
+    """It begins as SQLite's do, or with the zeros that a power cut leaves."""
+    with path.open("rb") as file:
+        return file.read(len(_MAGIC)) in (_MAGIC, bytes(len(_MAGIC)))
 
 
 def _unlink(path: Path) -> None:

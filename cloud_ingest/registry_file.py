@@ -140,7 +140,7 @@ def _put_aside(path: Path) -> Path:
 
 def _was_a_database(path: Path) -> bool:
     with path.open("rb") as file:
-        return file.read(len(_MAGIC)) == _MAGIC
+        return file.read(len(_MAGIC)) in (_MAGIC, bytes(len(_MAGIC)))  # or the zeros that a power cut leaves
 
 
 def _is_damage(wrong: BaseException) -> bool:

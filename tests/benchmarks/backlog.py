@@ -132,18 +132,23 @@ def percentile_ms(values: list[float], share: float) -> float:
     return round(1000 * ordered[min(len(ordered) - 1, int(len(ordered) * share))], 2) if ordered else 0.0
 
 
+def _answered(journal: Journal) -> int:
+    """VictoriaMetrics keeps one point of a series a millisecond and refuses the others."""
+    return journal.stored + sum(journal.refused.values())
+
+
 async def drained(journal: Watched, broker: str, rate: float) -> dict[str, Any]:
     """Send all of it, with live points coming."""
     late: list[float] = []
     took: list[float] = []
-    first, stored = journal.backlog, journal.stored
+    first, answered = journal.backlog, _answered(journal)
     journal.live_from = journal.newest
     uplink = Uplink(broker, Address("bench", "gw-1"), journal, lambda: None)
     began = time.perf_counter()
     async with running(uplink.run()):
         async with running(live(journal, _LIVE, rate, took), pulse(late)):
             half_s, half = 0.0, 0
-            while (gone := journal.stored - stored - len(journal.lags_s)) < first:
+            while (gone := _answered(journal) - answered - len(journal.lags_s)) < first:
                 await asyncio.sleep(0.01)
                 if gone >= first / 2 and not half_s:
                     half_s, half = time.perf_counter() - began, gone
@@ -217,7 +222,7 @@ async def measure(seconds: Iterator[list[Point]], store: str, rate: float, direc
                 figures |= await drained(journal, broker, rate)
                 distinct_in_store = await asyncio.to_thread(distinct, place.url)
                 figures |= {"acknowledged": journal.stored, "distinct_in_store": distinct_in_store}
-        dropped = sum(journal.dropped.values())
+        dropped, refused = sum(journal.dropped.values()), sum(journal.refused.values())
     return {
         "points": kept,
         "journal_bytes": journal_bytes,
@@ -226,6 +231,7 @@ async def measure(seconds: Iterator[list[Point]], store: str, rate: float, direc
         "fill_points_per_s": round(kept / took_s),
         **figures,
         "dropped": dropped,
+        "refused": refused,
         "store": store,
         "broker": kind,
     }

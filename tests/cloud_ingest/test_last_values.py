@@ -164,7 +164,7 @@ def test_a_file_of_a_later_version_is_left_alone(path: Path) -> None:
     assert sqlite3.connect(path).execute("PRAGMA user_version").fetchone() == (9,)
 
 
-@pytest.mark.parametrize("damage", [b"this is no database, and never was one" * 200, None])
+@pytest.mark.parametrize("damage", [bytes(8192), None])
 def test_a_damaged_file_is_begun_anew(path: Path, clock: Clock, damage: bytes | None) -> None:
     with LastValues(path, clock_us=clock, flush_s=3600.0) as lasts:
         for number in range(500):
@@ -176,6 +176,13 @@ def test_a_damaged_file_is_begun_anew(path: Path, clock: Clock, damage: bytes | 
         lasts.flush()
         assert [row.value for row in lasts.latest()] == [2.0]
         assert not lasts.is_seeded()
+
+
+def test_a_file_of_another_kind_is_left_alone(path: Path) -> None:
+    path.write_text("school,ward\n" * 1000, encoding="utf-8")
+    with pytest.raises(LastValuesUnavailable), LastValues(path):
+        pass
+    assert path.read_text(encoding="utf-8").startswith("school,ward")
 
 
 @pytest.mark.parametrize("damage", ["pages", "a room", "names"])

@@ -194,17 +194,18 @@ def test_a_file_of_another_kind_is_left_alone(tmp_path: Path, create: bool) -> N
     assert path.read_text(encoding="utf-8").startswith("something")
 
 
-def damage(path: Path) -> None:
-    """All but the first page."""
+def damage(path: Path, first: bytes | None = None) -> None:
+    """All but the first page, or that one too."""
     with closing(sqlite3.connect(path)) as other:
         other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    path.write_bytes(path.read_bytes()[:4096] + b"\xa5" * (path.stat().st_size - 4096))
+    path.write_bytes((first or path.read_bytes()[:4096]) + b"\xa5" * (path.stat().st_size - 4096))
 
 
-def test_a_damaged_file_is_put_aside_and_another_begun(path: Path, clock: Clock) -> None:
+@pytest.mark.parametrize("first", [None, bytes(4096)])
+def test_a_damaged_file_is_put_aside_and_another_begun(path: Path, clock: Clock, first: bytes | None) -> None:
     with Registry(path, clock_us=clock, flush_s=3600.0) as registry:
         registry.on_status(GATEWAY, status("online"))
-    damage(path)
+    damage(path, first)
     with Registry(path, clock_us=clock, flush_s=3600.0) as registry:
         assert registry.gateways() == []
         registry.on_status(GATEWAY, status("off"))
