@@ -15,7 +15,7 @@ const SHAPES = {
 
 export default {
   template: '<div class="city-map" role="region"></div>',
-  props: { resourcePath: String, schools: String, wards: String, tiles: String, words: Object, every: Number, view: Array },
+  props: { resourcePath: String, schools: String, wards: String, tiles: String, words: Object, every: Number, view: Array, next: Array },
   async mounted() {
     this.$el.setAttribute("aria-label", this.words.map);
     await loadResource(`${window.path_prefix ?? ""}${this.resourcePath}/leaflet/leaflet.css`);
@@ -72,7 +72,16 @@ export default {
       }
       this.draw();
       this.$el.dataset.drawn = String(this.found.length);
-      if (first) performance.mark("map-drawn");
+      if (first) {
+        performance.mark("map-drawn");
+        requestIdleCallback(() => this.ahead(), { timeout: 5000 });
+      }
+    },
+    // What a room's page needs, and would have to wait for.
+    ahead() {
+      for (const href of this.next) {
+        document.head.append(Object.assign(document.createElement("link"), { rel: "prefetch", as: "script", href }));
+      }
     },
     say(text) {
       this.note ??= this.$el.appendChild(Object.assign(document.createElement("p"), { className: "map-note" }));

@@ -2,12 +2,11 @@
 
 from pathlib import Path
 
-from nicegui import __version__
 from nicegui.element import Element
 from nicegui.elements import leaflet
 
 from cloud_ingest.operations.rows import Health
-from cloud_ingest.web import links
+from cloud_ingest.web import ahead, links
 from cloud_ingest.web.seat import Seat
 
 _EVERY_S = 5
@@ -15,10 +14,6 @@ _HO_CHI_MINH_CITY = (10.79, 106.68, 10)
 
 
 _DIST = Path(leaflet.__file__ or "").parent / "dist"
-
-
-PRELOADED = f"/_nicegui/{__version__}/esm/nicegui-leaflet/index.js"
-"""What the browser would else ask for only when it has read the map's script."""
 
 
 class CityMap(Element, component=Path(__file__).parent / "city_map.js", esm={"nicegui-leaflet": str(_DIST)}):
@@ -29,6 +24,7 @@ class CityMap(Element, component=Path(__file__).parent / "city_map.js", esm={"ni
         self._props["wards"] = links.WARDS
         self._props["tiles"] = seat.centre.tiles
         self._props["every"] = _EVERY_S
+        self._props["next"] = list(ahead.chart_scripts())
         self._props["view"] = list(_HO_CHI_MINH_CITY)
         self._props["words"] = {
             **{health.value: seat.say.of("health", health.value) for health in Health},

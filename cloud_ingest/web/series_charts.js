@@ -44,11 +44,14 @@ export default {
     },
     async show(plot) {
       this.seen.unobserve(plot);
-      const { echarts } = await import("nicegui-echart");
-      const chart = echarts.init(plot, null, { renderer: "canvas" });
-      this.charts.set(plot, chart);
-      this.sizes.observe(plot);
       await this.load(plot);
+    },
+    async chart(plot) {
+      const { echarts } = await import("nicegui-echart");
+      if (!this.charts.has(plot)) {
+        this.charts.set(plot, echarts.init(plot, null, { renderer: "canvas" }));
+        this.sizes.observe(plot);
+      }
     },
     async load(plot) {
       const one = this.series.find((each) => each.url === plot.dataset.url);
@@ -58,12 +61,14 @@ export default {
         const until = Math.ceil(Date.now() / (span.window_s * 1000)) * span.window_s * 1000;
         const since = until - span.seconds * 1000;
         const join = one.url.includes("?") ? "&" : "?";
+        const drawn = this.chart(plot); // the script and the figures come at the same time
         const answer = await fetch(
           `${one.url}${join}since=${encodeURIComponent(new Date(since).toISOString())}&until=${encodeURIComponent(new Date(until).toISOString())}&window=${span.window}`,
           { credentials: "same-origin", cache: "no-cache" },
         );
         if (!answer.ok) throw new Error((await answer.json()).detail ?? String(answer.status));
         const windows = await answer.json();
+        await drawn;
         if (code !== this.code) return;
         const step = windows.window_s * 1000;
         const begun = Date.parse(windows.since);

@@ -11,7 +11,6 @@ from fastapi import FastAPI, Request
 from fastapi.responses import RedirectResponse, Response
 from nicegui import Client, ui
 from nicegui import app as pages_app
-from starlette.middleware.gzip import GZipMiddleware
 
 from cloud_ingest.accounts.account_file import AccountsUnavailable
 from cloud_ingest.accounts.oidc import local
@@ -20,6 +19,7 @@ from cloud_ingest.operations.centre import Centre
 from cloud_ingest.operations.choosing import NotFound
 from cloud_ingest.web import wards
 from cloud_ingest.web.asked import address
+from cloud_ingest.web.kept_files import KeptFiles
 from cloud_ingest.web.live import Region
 from cloud_ingest.web.markup import note
 from cloud_ingest.web.pages import ALL, login
@@ -65,7 +65,7 @@ def attach(app: FastAPI, centre: Centre, parts: Parts | None = None) -> None:
     ui.run_with(
         app, title="lophoc", language="vi", favicon=STATIC / "favicon.svg", tailwind=False,
         dark=None, show_welcome_message=False,
-        binding_refresh_interval=None, reconnect_timeout=10.0, gzip_middleware_factory=GZipMiddleware,
+        binding_refresh_interval=None, reconnect_timeout=10.0, gzip_middleware_factory=KeptFiles,  # type: ignore[arg-type]
     )  # fmt: skip
 
 

@@ -29,12 +29,13 @@ class LiveGateway:
         self._where = urlsplit(broker_url)
         self._up = threading.Event()
         self._acked = threading.Event()
+        self._acked_s = 0.0
         self._next = 0
 
     def __enter__(self) -> Self:
         self._client.on_connect = self._connected
         self._client.on_subscribe = lambda *_: self._up.set()
-        self._client.on_message = lambda *_: self._acked.set()
+        self._client.on_message = self._heard
         self._client.connect(self._where.hostname or "", self._where.port or 1883)
         self._client.loop_start()
         assert self._up.wait(10.0), "no connection to the broker"
@@ -59,8 +60,14 @@ class LiveGateway:
         self._client.publish(self._address.topic("up"), with_layout(batch, self._layout), qos=1)
         return time_us
 
-    def wait_stored(self) -> None:
-        assert self._acked.wait(20.0), "the centre did not answer"
+    def wait_stored(self) -> float:
+        """When the centre said that it is stored, in seconds."""
+        assert self._acked.wait(60.0), "the centre did not answer"
+        return self._acked_s
+
+    def _heard(self, *_: object) -> None:
+        self._acked_s = time.time()
+        self._acked.set()
 
     def _connected(self, *_: object) -> None:
         self._client.subscribe(self._address.topic("ack"), qos=1)

@@ -48,7 +48,7 @@ class Seen:
 class Operators:
     """Between enter and exit, in a thread of their own. They arrive over the first `arrive_s` seconds."""
 
-    def __init__(self, url: str, tokens: Sequence[str], paths: Sequence[str], arrive_s: float = 5.0) -> None:
+    def __init__(self, url: str, tokens: Sequence[str], paths: Sequence[str], arrive_s: float = 4.0) -> None:
         """A session for each; `paths`: of which pages they choose."""
         self.seen = Seen()
         self._url = url

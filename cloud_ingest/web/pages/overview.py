@@ -8,9 +8,9 @@ from nicegui import ui
 from cloud_ingest.alarms.alarm import Alarm
 from cloud_ingest.alarms.inbox import Wanted as WantedAlarms
 from cloud_ingest.operations.rows import Counts, Health, SchoolRow
-from cloud_ingest.web import cells, links
+from cloud_ingest.web import ahead, cells
 from cloud_ingest.web.asked import Asked, address
-from cloud_ingest.web.city_map import PRELOADED, CityMap
+from cloud_ingest.web.city_map import CityMap
 from cloud_ingest.web.clock import number
 from cloud_ingest.web.live import region
 from cloud_ingest.web.markup import join, link, mark, note, shape, when
@@ -22,14 +22,11 @@ WORST = 8
 
 
 async def build(seat: Seat) -> None:
-    ui.add_head_html(
-        f'<link rel="preload" as="fetch" crossorigin="anonymous" href="{links.SCHOOLS_ON_MAP}">'
-        f'<link rel="modulepreload" href="{PRELOADED}">'
-    )
     with shell(seat, seat.say("way.overview"), "overview"):
         await region(seat, tiles)
         with ui.element("div").classes("overview"):
             CityMap(seat)
+            ui.add_head_html(ahead.of_map())
             with ui.element("div").classes("beside"):
                 await region(seat, worst)
                 await region(seat, open_alarms)

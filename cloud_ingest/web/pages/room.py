@@ -12,7 +12,7 @@ from classroom_profiles.telemetry import Measurement, Series
 from cloud_ingest.operations import usage
 from cloud_ingest.operations.feed import LastValue
 from cloud_ingest.operations.rows import DeviceRow, RoomRow
-from cloud_ingest.web import cells, links
+from cloud_ingest.web import ahead, cells, links
 from cloud_ingest.web.asked import Asked, address
 from cloud_ingest.web.live import Region, region
 from cloud_ingest.web.markup import Column, join, link, mark, note, quantity, table, when
@@ -42,6 +42,7 @@ async def build(seat: Seat) -> None:
             Region(Markup('<h2 id="charts">{}</h2>').format(seat.say("charts")))
             charted = _charted(values)
             if charted:
+                ui.add_head_html(ahead.of_charts())
                 SeriesCharts(seat, school, [_series(last) for last in charted])
             else:
                 Region(note("hint", seat.say("no_charts")))

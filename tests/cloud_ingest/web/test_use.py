@@ -223,3 +223,19 @@ def test_what_is_not_there_is_said_in_words(page: Page, centre: CentreProcess, p
     assert answer is not None
     assert answer.status == 404
     expect(page.get_by_role("alert")).to_contain_text("Không có trang này")
+
+
+@pytest.mark.parametrize("path", ["/", "/schools/thcs-001/rooms/p101"])
+def test_what_a_page_loads_ahead_is_there_and_is_used(page: Page, centre: CentreProcess, path: str) -> None:
+    answers: dict[str, list[int]] = {}
+    page.on(
+        "response", lambda answer: answers.setdefault(answer.url.removeprefix(centre.url), []).append(answer.status)
+    )
+    show(page, centre, path)
+    page.wait_for_function("() => !document.querySelector('.city-map:not([data-drawn]), .plot:not([data-points])')")
+    ahead = page.evaluate(
+        "() => [...document.querySelectorAll('head link[rel=preload], head link[rel=modulepreload]')]"
+        ".map((link) => link.getAttribute('href'))"
+    )
+    assert len(ahead) > 3
+    assert {href: answers.get(href) for href in ahead} == {href: [200] for href in ahead}
