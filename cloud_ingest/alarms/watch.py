@@ -32,7 +32,7 @@ from cloud_ingest.store import StoreUnavailable, wall_us
 
 PERIOD_S = 1.0
 _GATEWAYS_S = (1.0, 10.0)
-"""How often the registry is read: a small one each second, a large one so that it takes a four-hundredth of the time."""
+"""How often the registry is read: each second, a large one less often: it shall take a four-hundredth of the time."""
 _GATEWAYS_SHARE = 0.0025
 _LOCK_S = 2.0
 _ROOMS_S = 60.0
