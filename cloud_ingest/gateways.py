@@ -67,9 +67,11 @@ def said_of(payload: bytes) -> Said | None:
     return said if 0 <= said.backlog_age_s < 1e10 else None
 
 
-@dataclass(frozen=True, slots=True)
-class Gateway:
-    """What is known of one. Times are microseconds since 1970 by the centre's clock; 0 is never."""
+class Gateway(msgspec.Struct, frozen=True, gc=False):
+    """What is known of one. Times are microseconds since 1970 by the centre's clock; 0 is never.
+
+    A struct and not a dataclass, since all of a city are read every few seconds.
+    """
 
     school: str
     name: str
@@ -95,6 +97,15 @@ class Condition:
     buffering_min: float
     """How old the oldest point is that it could not send; 0 if it has none."""
     clock_untrusted: bool
+
+
+def is_well(gateway: Gateway, now_us: int, silent_after_s: float = SILENT_AFTER_S) -> bool:
+    """True if it can be seen at once that it works and nothing is to be said of it."""
+    said = gateway.said
+    return (
+        said is None
+        or (said.state == "online" and not said.backlog_points and said.clock != "untrusted" and said.journal_writable)
+    ) and now_us - gateway.seen_us() <= silent_after_s * 1e6
 
 
 def condition(gateway: Gateway, now_us: int, silent_after_s: float = SILENT_AFTER_S) -> Condition:

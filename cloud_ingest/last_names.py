@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Iterable, Sequence
 
-from cloud_ingest.last_rows import Name, Names, pack_names, unpack_names
+from cloud_ingest.last_rows import Name, Names, Wanted, pack_names, unpack_names
 
 _READY = 30_000  # in a city where all rooms are alike they are few
 _WORDS = 200_000
@@ -18,12 +18,16 @@ class LastNames:
         self._numbers: dict[Names, int] = {}
         self._same: dict[Name, Name] = {}
         """One of each, since most rooms have the same."""
+        self._wanted: Wanted | None = None
+        self._chosen: dict[int, Sequence[int]] = {}
+        """Of the names under a number those that were wanted when it was last asked."""
 
     def forget(self) -> None:
         """It is another file."""
         self._ready.clear()
         self._numbers.clear()
         self._same.clear()
+        self._chosen.clear()
 
     def of(self, connection: sqlite3.Connection, number: int) -> tuple[Names, Sequence[int]]:
         """The names, and their places in the order in which they are shown. Raises ValueError."""
@@ -38,6 +42,21 @@ class LastNames:
             order = sorted(range(len(names)), key=lambda place: _shown(names[place]))
             found = self._ready[number] = names, order
         return found
+
+    def chosen(self, connection: sqlite3.Connection, number: int, wanted: Wanted | None) -> tuple[Names, Sequence[int]]:
+        """As `of`, but the places of those only that are wanted. Raises ValueError."""
+        names, order = self.of(connection, number)
+        if wanted is None:
+            return names, order
+        if wanted != self._wanted:
+            self._wanted = wanted
+            self._chosen.clear()
+        places = self._chosen.get(number)
+        if places is None:
+            if len(self._chosen) >= _READY:
+                self._chosen.clear()
+            places = self._chosen[number] = [place for place in order if wanted(names[place])]
+        return names, places
 
     def known(self, names: Names) -> int | None:
         """Where they are written down, if that is known here."""

@@ -5,7 +5,7 @@ value was measured, the values, which of them are simulated, and how far behind 
 So a value takes about a dozen bytes and a room one write, whatever of it changed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -21,6 +21,8 @@ SERIES_OF_ROOM = 4_096
 Name = tuple[str, str, str, str]
 """Measurement, device, role, metric: a series of a room."""
 Names = tuple[Name, ...]
+Wanted = Callable[[Name], bool]
+"""Says of a series' name whether its values are of use to whoever asks. It always says the same."""
 
 
 class Last(msgspec.Struct, frozen=True, gc=False):
@@ -77,6 +79,31 @@ _decoder = msgspec.msgpack.Decoder(_Packed)
 _names_decoder = msgspec.msgpack.Decoder(tuple[Name, ...])
 
 
+class Change(NamedTuple):
+    """One of a row's values."""
+
+    place: int
+    value: Value
+    time_us: int
+    simulated: bool
+
+
+def changes(
+    packed: bytes, names: Names, places: Sequence[int], newest_us: int, row: int, revision: int, since_us: int
+) -> list[Change]:
+    """The values at `places` of a row of that revision `row`, which changed after `revision` and are not older.
+
+    Raises ValueError.
+    """
+    columns = _read(packed, names)
+    ago_us, values, simulated, behind = columns.ago_us, columns.values, columns.simulated, columns.behind
+    return [
+        Change(place, values[place], newest_us - ago_us[place], simulated[place])
+        for place in places
+        if row - behind[place] > revision and newest_us - ago_us[place] >= since_us
+    ]
+
+
 class RoomLasts:
     """Columns, in the order of `names`."""
 
@@ -93,9 +120,7 @@ class RoomLasts:
     @classmethod
     def unpacked(cls, names: Names, newest_us: int, revision: int, packed: bytes) -> "RoomLasts":
         """Raises ValueError."""
-        columns = _decoder.decode(packed)
-        if any(len(column) != len(names) for column in columns.all()):
-            raise ValueError("its columns are not as long as its names")
+        columns = _read(packed, names)
         made = cls()
         made.names = names
         made.times_us = [newest_us - ago_us for ago_us in columns.ago_us]
@@ -172,6 +197,14 @@ def joined(older: Heard, newer: Heard) -> Heard:
         lasts.take(heard, 0)
     lasts.bound()
     return Heard.of(lasts.names, lasts.times_us, lasts.values, lasts.simulated)
+
+
+def _read(packed: bytes, names: Names) -> _Packed:
+    """Raises ValueError."""
+    columns = _decoder.decode(packed)
+    if any(len(column) != len(names) for column in columns.all()):
+        raise ValueError("its columns are not as long as its names")
+    return columns
 
 
 @lru_cache(maxsize=256)

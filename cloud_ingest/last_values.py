@@ -18,6 +18,8 @@ import logging
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Self
 
@@ -26,7 +28,7 @@ from classroom_profiles.topics import Address
 from cloud_ingest.last_file import LastFile, LastValuesUnavailable
 from cloud_ingest.last_names import LastNames
 from cloud_ingest.last_news import LastNews, Room
-from cloud_ingest.last_rows import Heard, Last, RoomLasts
+from cloud_ingest.last_rows import Heard, Last, Name, RoomLasts, Wanted, changes
 from cloud_ingest.store import Portion, Stored, wall_us
 
 __all__ = ["Last", "LastValues", "LastValuesUnavailable"]
@@ -39,6 +41,13 @@ _AT_ONCE = 2_000  # rooms in one transaction, so that no other worker waits for 
 _FIND = "SELECT id, names, newest_us, revision, lasts FROM room WHERE school = ? AND room = ?"
 _INSERT = "INSERT INTO room (names, newest_us, revision, lasts, school, room) VALUES (?, ?, ?, ?, ?, ?)"
 _UPDATE = "UPDATE room SET names = ?, newest_us = ?, revision = ?, lasts = ? WHERE id = ?"
+_RENEW = """
+WITH new (school, room, names, oldest_us, newest_us, lasts) AS (VALUES {rows})
+UPDATE room SET newest_us = new.newest_us, revision = ?, lasts = new.lasts FROM new
+WHERE room.school = new.school AND room.room = new.room AND room.names = new.names AND room.newest_us < new.oldest_us
+RETURNING room.school, room.room
+"""
+_IN_ONE = 250  # rooms in one statement: Python gives its lock away at each, and then waits for it
 _BOUND = """
 DELETE FROM room WHERE id IN (SELECT id FROM room ORDER BY newest_us LIMIT max(0, (SELECT count(*) FROM room) - ?))
 """
@@ -99,17 +108,26 @@ class LastValues:
 
         In order of school, room, measurement, device, metric, role. Raises LastValuesUnavailable.
         """
-        return self._read(-1, school, room, metric, since_us or 0)[1]
+        wanted = None if metric is None else partial(_is_of, metric)
+        return self._read(-1, school, room, wanted, since_us or 0)[1]
 
     def changed_since(
-        self, revision: int, school: str | None = None, room: str | None = None, metric: str | None = None
+        self,
+        revision: int,
+        school: str | None = None,
+        room: str | None = None,
+        metric: str | None = None,
+        *,
+        wanted: Wanted | None = None,
     ) -> tuple[int, list[Last]]:
         """The series that got a newer point since `revision`, ordered as in `latest`, and what to ask with next.
+
+        Instead of `metric`, `wanted` chooses among all names: most cheaply if it is the same one each time.
 
         0 is before everything. If the file was lost and begun anew, all that is in the new one has changed.
         Raises LastValuesUnavailable.
         """
-        return self._read(revision, school, room, metric, 0)
+        return self._read(revision, school, room, wanted if metric is None else partial(_is_of, metric), 0)
 
     def flush(self) -> None:
         """Write down what is new. Raises LastValuesUnavailable; then it is written the next time."""
@@ -175,14 +193,14 @@ class LastValues:
 
     def _write(self, connection: sqlite3.Connection, news: Sequence[tuple[Room, Sequence[Heard]]]) -> None:
         revision = max(_state(connection, "revision") + 1, self._clock_us())  # counts on in a file begun anew, too
+        renewed = self._renew(connection, news, revision)
         made: list[_Row] = []
         changed: list[_Row] = []
         left: set[int] = set()
         for (school, room), some in news:
-            row = connection.execute(_FIND, (school, room)).fetchone()
-            if row is not None and len(some) == 1 and self._is_all_new(some[0], *row[1:3]):
-                changed.append((row[1], some[0].newest_us, revision, some[0].columns, row[0]))
+            if (school, room) in renewed:
                 continue
+            row = connection.execute(_FIND, (school, room)).fetchone()
             lasts = RoomLasts() if row is None else RoomLasts.unpacked(self._names.of(connection, row[1])[0], *row[2:])
             if not sum([lasts.take(heard, revision) for heard in some]):
                 continue
@@ -202,12 +220,25 @@ class LastValues:
             self._names.let_go(connection, left)
         _set_state(connection, "revision", revision)
 
-    def _is_all_new(self, heard: Heard, number: int, newest_us: int) -> bool:
-        """The usual case: everything that the room has was measured again."""
-        return self._names.known(heard.names) == number and heard.oldest_us > newest_us
+    def _renew(
+        self, connection: sqlite3.Connection, news: Sequence[tuple[Room, Sequence[Heard]]], revision: int
+    ) -> set[Room]:
+        """The usual case: everything that a room has was measured again. The rooms for which that was so."""
+        usual: list[_Row] = []
+        for (school, room), some in news:
+            heard = some[0]
+            number = self._names.known(heard.names) if len(some) == 1 else None
+            if number is not None:
+                usual.append((school, room, number, heard.oldest_us, heard.newest_us, heard.columns))
+        renewed: set[Room] = set()
+        for start in range(0, len(usual), _IN_ONE):
+            rows = usual[start : start + _IN_ONE]
+            asked = _RENEW.format(rows=",".join(["(?, ?, ?, ?, ?, ?)"] * len(rows)))
+            renewed.update(connection.execute(asked, [*chain.from_iterable(rows), revision]).fetchall())
+        return renewed
 
     def _read(
-        self, revision: int, school: str | None, room: str | None, metric: str | None, since_us: int
+        self, revision: int, school: str | None, room: str | None, wanted: Wanted | None, since_us: int
     ) -> tuple[int, list[Last]]:
         found: list[Last] = []
         with self._transaction() as connection:
@@ -227,31 +258,24 @@ class LastValues:
             if asked:
                 question += f" WHERE {' AND '.join(asked)}"
             rows = connection.execute(f"{question} ORDER BY school, room", (*asked.values(),)).fetchall()
-            for of_school, of_room, number, *columns in rows:
+            for of_school, of_room, number, newest_us, changed, packed in rows:
                 try:
-                    names, order = self._names.of(connection, number)
-                    lasts = RoomLasts.unpacked(names, *columns)
+                    names, places = self._names.chosen(connection, number, wanted)
+                    if not places:
+                        continue
+                    some = changes(packed, names, places, newest_us, changed, revision, since_us)
                 except ValueError as wrong:  # of one room; whoever writes to it next begins the file anew
                     _log.warning("last values of %s/%s cannot be read: %s", of_school, of_room, wrong)
                     continue
-                found += _chosen(of_school, of_room, lasts, order, metric, since_us, revision)
+                for place, value, time_us, simulated in some:
+                    measurement, device, role, metric = names[place]
+                    of = _MEASUREMENTS[measurement]
+                    found.append(Last(of_school, of_room, of, device, role, metric, value, time_us, simulated))
         return newest, found
 
 
-def _chosen(
-    school: str, room: str, lasts: RoomLasts, order: Sequence[int], metric: str | None, since_us: int, revision: int
-) -> Iterator[Last]:
-    names, times_us, values, simulated, revisions = (
-        lasts.names, lasts.times_us, lasts.values, lasts.simulated, lasts.revisions
-    )  # fmt: skip
-    for place in order:
-        measurement, device, role, of_metric = names[place]
-        time_us = times_us[place]
-        if revisions[place] > revision and time_us >= since_us and (metric is None or of_metric == metric):
-            yield Last(
-                school, room, _MEASUREMENTS[measurement], device, role, of_metric,
-                values[place], time_us, simulated[place],
-            )  # fmt: skip
+def _is_of(metric: str, name: Name) -> bool:
+    return name[3] == metric
 
 
 _MEASUREMENTS = {measurement.value: measurement for measurement in Measurement}

@@ -11,8 +11,9 @@ import logging
 import os
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import unquote, urlsplit
@@ -30,12 +31,13 @@ __all__ = ["Device", "Registry", "RegistryUnavailable", "beside", "made_beside"]
 
 FLUSH_S = 5.0
 _GATEWAYS = 100_000
+_IN_ONE = 250  # rows in one statement
 _SPELLS = 10_000  # of one gateway: more than a year of one that is switched off and on ten times a day
 DEVICES = 5_000
 """Of one gateway: beyond that those that were heard of longest ago are forgotten."""
 _DEVICES_US = 300_000_000  # a city has 300,000 devices: when each was seen is written down every five minutes
 _HEARD = """
-INSERT INTO gateway (school, name, heard_us, newest_us, points) VALUES (?, ?, ?, ?, ?)
+INSERT INTO gateway (school, name, heard_us, newest_us, points) VALUES {rows}
 ON CONFLICT DO UPDATE SET heard_us = max(heard_us, excluded.heard_us), newest_us = max(newest_us, excluded.newest_us),
     points = points + excluded.points
 """
@@ -54,13 +56,18 @@ _FORGET = """
 DELETE FROM spell WHERE school = :school AND name = :name AND since_us <= (SELECT since_us FROM spell
     WHERE school = :school AND name = :name ORDER BY since_us DESC LIMIT 1 OFFSET :most)
 """
-_GATEWAYS_AND_ROOMS = """
-SELECT school, name, said, said_us, heard_us, newest_us, points,
-    (SELECT group_concat(DISTINCT room) FROM device WHERE device.school = gateway.school AND device.gateway = name)
-FROM gateway WHERE :school IS NULL OR school = :school ORDER BY school, name
+_GATEWAYS_ASKED = """
+SELECT school, name, said, said_us, heard_us, newest_us, points FROM gateway
+WHERE :school IS NULL OR school = :school ORDER BY school, name
+"""
+_ROOMS = """
+SELECT school, gateway, group_concat(room) FROM
+    (SELECT DISTINCT school, gateway, room FROM device WHERE :school IS NULL OR school = :school
+    ORDER BY school, gateway, room)
+GROUP BY school, gateway
 """
 _DEVICE = """
-INSERT INTO device (school, room, device, role, gateway, seen_us) VALUES (?, ?, ?, ?, ?, ?)
+INSERT INTO device (school, room, device, role, gateway, seen_us) VALUES {rows}
 ON CONFLICT DO UPDATE SET gateway = excluded.gateway, seen_us = excluded.seen_us WHERE excluded.seen_us > seen_us
 """
 _DEVICES = """
@@ -73,6 +80,7 @@ _FORGET_DEVICES = """
 DELETE FROM device WHERE (school, room, device, role) IN (SELECT school, room, device, role FROM device
     WHERE school = ? AND gateway = ? ORDER BY seen_us DESC LIMIT -1 OFFSET ?)
 """
+_said = msgspec.json.Decoder(Said)
 _log = logging.getLogger("lophoc.ingest.registry")
 
 
@@ -254,26 +262,39 @@ class Registry:
                 for at, words in one.said
             ]
             devices += [(school, room, device, role, name, one.heard_us) for room, device, role in one.devices]
-        connection.executemany(_HEARD, heard)
+        _execute_together(connection, _HEARD, heard)
         for words in said:
             if connection.execute(_SAID, words).rowcount:
                 connection.execute(_SPELL, words)
                 connection.execute(_FORGET, {**words, "most": _SPELLS})
-        connection.executemany(_DEVICE, sorted(devices))
+        _execute_together(connection, _DEVICE, sorted(devices))
         for sender, one in news.items():
             if one.devices and connection.execute(_COUNT_DEVICES, _pair(sender)).fetchone()[0] > DEVICES:
                 connection.execute(_FORGET_DEVICES, (*_pair(sender), DEVICES))
 
-    def gateways(self, school: str | None = None) -> list[Gateway]:
-        """In order of school and name. Raises RegistryUnavailable."""
-        rows = self._all(_GATEWAYS_AND_ROOMS, {"school": school})
+    def gateways(
+        self, school: str | None = None, rooms: Mapping[tuple[str, str], tuple[str, ...]] | None = None
+    ) -> list[Gateway]:
+        """In order of school and name. Raises RegistryUnavailable.
+
+        `rooms`: as `rooms` gave them before, for who can do with those.
+        """
+        if rooms is None:
+            rooms = self.rooms(school)
+        rows = self._all(_GATEWAYS_ASKED, {"school": school})
+        said_in = _said.decode
         return [
             Gateway(
-                of, name, None if said is None else msgspec.json.decode(said, type=Said), said_us, heard_us, newest_us,
-                points, tuple(sorted(filter(None, (rooms or "").split(",")))),
+                of, name, None if said is None else said_in(said), said_us, heard_us, newest_us, points,
+                rooms.get((of, name), ()),
             )
-            for of, name, said, said_us, heard_us, newest_us, points, rooms in rows
+            for of, name, said, said_us, heard_us, newest_us, points in rows
         ]  # fmt: skip
+
+    def rooms(self, school: str | None = None) -> dict[tuple[str, str], tuple[str, ...]]:
+        """Of each gateway, by its school and name, the rooms in order. Raises RegistryUnavailable."""
+        rows = self._all(_ROOMS, {"school": school})
+        return {(of, name): tuple(sorted(filter(None, found.split(",")))) for of, name, found in rows}
 
     def devices(self, school: str, room: str | None = None) -> list[Device]:
         """In order of room and device. Raises RegistryUnavailable."""
@@ -286,6 +307,14 @@ class Registry:
     def _all(self, question: str, about: dict[str, str | None]) -> list[tuple[Any, ...]]:
         with self._using, self._file.transaction() as connection:
             return connection.execute(question, about).fetchall()
+
+
+def _execute_together(connection: sqlite3.Connection, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
+    """As `executemany`, but many rows at a time: Python gives its lock away at each statement, and waits for it."""
+    for start in range(0, len(rows), _IN_ONE):
+        some = rows[start : start + _IN_ONE]
+        places = f"({', '.join('?' * len(some[0]))})"
+        connection.execute(statement.format(rows=",".join([places] * len(some))), [*chain.from_iterable(some)])
 
 
 def _pair(sender: Address) -> tuple[str, str]:

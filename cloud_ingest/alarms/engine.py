@@ -25,6 +25,7 @@ from cloud_ingest.alarms.together import Gathering
 from cloud_ingest.alarms.transition import Cleared, Transition
 from cloud_ingest.alarms.unit import Point, Unit
 from cloud_ingest.gateways import Gateway
+from cloud_ingest.last_rows import Name
 
 MOST_TRACKS = 1_000_000
 _GAP_US = 30_000_000
@@ -33,6 +34,7 @@ _BACK_US = 5_000_000
 _SWEEP_US = 3_600_000_000
 _NOW = "now"
 
+_Take = Callable[[Point, Unit, int], None]
 _Judge = SeriesVerdicts | GatewayVerdicts | ForecastVerdicts
 
 
@@ -54,7 +56,7 @@ class Engine:
         self._fleet = Fleet()
         self._units: dict[Unit, Unit] = {}
         self._gateway_of: Mapping[tuple[str, str], str] = {}
-        self._routes: dict[tuple[Measurement, str, str], list[Callable[[Point, int], None]]] = {}
+        self._routes: dict[tuple[Measurement, str, str], list[_Take]] = {}
         self._series: list[SeriesVerdicts] = []
         self._gateways: list[GatewayVerdicts] = []
         self._forecasts: list[ForecastVerdicts] = []
@@ -164,6 +166,15 @@ class Engine:
         """Which gateway each room (school, room) has."""
         self._gateway_of = gateway_of
 
+    def looks_at(self, name: Name) -> bool:
+        """Some rule is about series of that name: points of others need not be fed."""
+        measurement, _, role, metric = name
+        return any(
+            series.rule.of.measurement == measurement
+            and (is_end_of(series.rule, metric, role) or is_of(series.rule, metric, role))
+            for series in self._series
+        )
+
     def feed(
         self,
         points: Iterable[Point],
@@ -233,7 +244,7 @@ class Engine:
 
     def _take(self, points: Iterable[Point], now_us: int) -> None:
         routes = self._routes
-        seen = 0
+        seen = judged = 0
         for point in points:
             seen += 1
             name = (point.measurement, point.role, point.metric)
@@ -242,15 +253,18 @@ class Engine:
                 route = self._route(point)
                 if len(routes) < 100_000:
                     routes[name] = route
-            for take in route:
-                take(point, now_us)
-                self.seen.judged += 1
+            if route:
+                unit = Unit(point.school, point.room, point.device, point.metric)
+                judged += len(route)
+                for take in route:
+                    take(point, unit, now_us)
+        self.seen.judged += judged
         self.seen.points += seen
         self._knows_points = True
 
-    def _route(self, point: Point) -> list[Callable[[Point, int], None]]:
+    def _route(self, point: Point) -> list[_Take]:
         """The rules that look at points of this metric and role."""
-        found: list[Callable[[Point, int], None]] = []
+        found: list[_Take] = []
         for series in self._series:
             if series.rule.of.measurement is point.measurement:
                 if is_end_of(series.rule, point.metric, point.role):
@@ -262,13 +276,11 @@ class Engine:
     def _look_at(self, gateways: Iterable[Gateway], now_us: int) -> None:
         self._knows_gateways = True
         before = self._fleet.totals
-        known: set[Unit] = set()
         for unit, seen in self._fleet.look(gateways, now_us, self._resumed_us):
-            known.add(unit)
             for judge in self._gateways:
                 judge.take(unit, seen, now_us)
         for judge in self._gateways:
-            judge.gone(known)
+            judge.gone(self._fleet.known)
         for school in before.keys() | self._fleet.totals.keys():
             if before[school] != self._fleet.totals[school]:
                 for judge in self._gateways:

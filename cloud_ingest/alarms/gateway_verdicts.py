@@ -1,7 +1,7 @@
 """The verdicts of rules on gateways, from what the registry says of them now and again."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from math import exp
@@ -10,7 +10,7 @@ from cloud_ingest.alarms.hours import Calendar
 from cloud_ingest.alarms.rules import STATES, GatewayRule, GatewayState, Rule
 from cloud_ingest.alarms.unit import Unit
 from cloud_ingest.alarms.verdicts import Listener, Track, Verdict, Verdicts
-from cloud_ingest.gateways import SILENT_AFTER_S, Gateway, State, condition
+from cloud_ingest.gateways import SILENT_AFTER_S, Gateway, State, condition, is_well
 
 _GRACE_US = 120_000_000
 """A gateway that is back needs so long until all that hangs on it has said something."""
@@ -41,14 +41,26 @@ class Fleet:
     def __init__(self) -> None:
         self.totals: Counter[str] = Counter()
         """Gateways of each school that have not said goodbye."""
+        self.known: Set[tuple[str, str]] = set()
+        """School and name of all that were looked at last."""
+        self._well: set[tuple[str, str]] = set()
+        """Those of which there was nothing to say, so that there is not while that is so: of a city nearly all."""
         self._states: dict[tuple[str, str], State] = {}
         self._flaps: dict[tuple[str, str], _Flaps] = {}
 
     def look(self, gateways: Iterable[Gateway], now_us: int, resumed_us: int) -> Iterable[tuple[Unit, _Seen]]:
-        """Each of them; those whose silence may be ours are as they were."""
+        """Each of which there is something to say, or was; those whose silence may be ours are as they were."""
         totals: Counter[str] = Counter()
+        known: set[tuple[str, str]] = set()
+        well = self._well
         for gateway in gateways:
             name = (gateway.school, gateway.name)
+            known.add(name)
+            if name in well:
+                if is_well(gateway, now_us):
+                    totals[gateway.school] += 1
+                    continue
+                well.discard(name)
             state = condition(gateway, now_us).state
             before = self._states.get(name)
             if state is State.SILENT and now_us - max(gateway.seen_us(), resumed_us) <= SILENT_AFTER_S * 1e6:
@@ -56,8 +68,11 @@ class Fleet:
             if state is not State.OFF:
                 totals[gateway.school] += 1
             self._states[name] = state
-            yield Unit(gateway.school, "", "", "", gateway.name), self._seen(name, gateway, before, state, now_us)
-        self.totals = totals
+            seen = self._seen(name, gateway, before, state, now_us)
+            if state is State.WORKING and not seen.states and name not in self._flaps:
+                well.add(name)
+            yield Unit(gateway.school, "", "", "", gateway.name), seen
+        self.totals, self.known = totals, known
 
     def _seen(self, name: tuple[str, str], gateway: Gateway, before: State | None, state: State, now_us: int) -> _Seen:
         states: list[GatewayState] = [STATES[state]] if state in STATES else []
@@ -119,9 +134,9 @@ class GatewayVerdicts:
         """It is, or was until just now."""
         return self.verdicts.is_wrong(unit) or now_us - self._ended.get(unit, -_GRACE_US) < _GRACE_US
 
-    def gone(self, known: set[Unit]) -> None:
+    def gone(self, known: Set[tuple[str, str]]) -> None:
         """Gateways that the registry no longer has."""
-        for unit in [unit for unit in self.verdicts.tracks if unit not in known]:
+        for unit in [unit for unit in self.verdicts.tracks if (unit.school, unit.gateway) not in known]:
             self.verdicts.forget(unit)
 
     def tick(self, now_us: int) -> None:

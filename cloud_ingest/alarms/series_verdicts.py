@@ -70,9 +70,8 @@ class SeriesVerdicts:
     def limit(self) -> float | None:
         return self._look.limit
 
-    def take(self, point: Point, now_us: int) -> None:
-        """A series has a newer point, or so it is said."""
-        unit = Unit(point.school, point.room, point.device, point.metric)
+    def take(self, point: Point, unit: Unit, now_us: int) -> None:
+        """A series has a newer point, or so it is said. `unit`: the point's."""
         track = self.verdicts.tracks.get(unit) or self._new(unit)
         time_us = point.time_us
         if track is None or time_us <= track.last_us or time_us > now_us + AHEAD_US:
@@ -96,12 +95,12 @@ class SeriesVerdicts:
             if self._lasts_us:
                 self._look_at(track, time_us + self._lasts_us)
             verdicts.wrong(track, min(time_us, now_us), now_us + _SETTLE_US if is_late else 0)
-        else:
+        elif track.verdict is not Verdict.RIGHT:
             verdicts.right(track)
         if self._half_us:
             self._remember(track)
 
-    def clear(self, point: Point, now_us: int) -> None:
+    def clear(self, point: Point, _: Unit, now_us: int) -> None:
         """What says that an event is over has come."""
         if point.time_us > now_us + AHEAD_US:
             return

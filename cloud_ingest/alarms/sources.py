@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -14,6 +15,7 @@ from cloud_ingest.alarms.unit import Point
 from cloud_ingest.alarms.watch import Sources
 from cloud_ingest.forecasts.forecast_file import ForecastFile, ForecastsUnavailable
 from cloud_ingest.gateways import Gateway
+from cloud_ingest.last_rows import Wanted
 from cloud_ingest.operations.directory import WrongDirectory, read
 from cloud_ingest.operations.feed import Feed, LastValue, StoreFeed
 from cloud_ingest.operations.lasts_feed import LastsFeed
@@ -22,6 +24,9 @@ from cloud_ingest.store import Store, store_of
 
 _BURST_S = 0.05
 """Of each second: it is asked beside what receives."""
+
+_ROOMS_S = 60.0
+"""Rooms seldom move to another gateway, and finding them takes longer than all the rest."""
 
 _FORECASTS = 1_000_000
 
@@ -38,6 +43,8 @@ class FromFiles:
         self._url = store_url
         self._registry = registry
         self._gateways: Sequence[Gateway] = ()
+        self._rooms: Mapping[tuple[str, str], tuple[str, ...]] = {}
+        self._rooms_until = 0.0
         self._store: Store | None = None
         self._feed = LastsFeed(lasts, _Lazily(self._from_store), _log)
         self._store_feed: StoreFeed | None = None
@@ -49,14 +56,17 @@ class FromFiles:
             self._store.close()
             self._store = None
 
-    def changed_since(self, revision: int, /) -> tuple[int, Sequence[Point]]:
+    def changed_since(self, revision: int, /, *, wanted: Wanted | None = None) -> tuple[int, Sequence[Point]]:
         """Raises LastValuesUnavailable, StoreUnavailable."""
-        return self._feed.changed_since(revision)
+        return self._feed.changed_since(revision, wanted=wanted)
 
     def gateways(self) -> Sequence[Gateway]:
-        """Raises RegistryUnavailable."""
+        """Their rooms as they were up to a minute ago. Raises RegistryUnavailable."""
+        now = time.monotonic()
         with Registry(self._registry, create=False) as registry:
-            self._gateways = registry.gateways()
+            if now >= self._rooms_until:
+                self._rooms, self._rooms_until = registry.rooms(), now + _ROOMS_S
+            self._gateways = registry.gateways(rooms=self._rooms)
         return self._gateways
 
     def _from_store(self) -> StoreFeed:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Self
 
 from cloud_ingest.last_file import LastValuesUnavailable
+from cloud_ingest.last_rows import Wanted
 from cloud_ingest.last_values import LastValues
 from cloud_ingest.operations.feed import Feed, LastValue
 
@@ -43,9 +44,15 @@ class LastsFeed:
     def latest(self, school: str, room: str | None = None) -> Sequence[LastValue]:
         return self._source().latest(school, room)
 
-    def changed_since(self, revision: int, /) -> tuple[int, Sequence[LastValue]]:
-        """The store's revisions are small numbers and the file's are not: all of the file comes when it is there."""
-        return self._source().changed_since(revision)
+    def changed_since(self, revision: int, /, *, wanted: Wanted | None = None) -> tuple[int, Sequence[LastValue]]:
+        """The store's revisions are small numbers and the file's are not: all of the file comes when it is there.
+
+        `wanted`: what is not may be left out.
+        """
+        source = self._source()
+        if isinstance(source, LastValues):
+            return source.changed_since(revision, wanted=wanted)
+        return source.changed_since(revision)
 
     def _source(self) -> Feed:
         if self._lasts is None:

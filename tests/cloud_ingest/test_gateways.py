@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloud_ingest.gateways import Gateway, Said, State, condition, said_of
+from cloud_ingest.gateways import Gateway, Said, State, condition, is_well, said_of
 
 NOW = 1_790_000_000_000_000
 S = 1_000_000
@@ -85,3 +85,27 @@ def test_what_a_later_version_says_beside_is_left_alone() -> None:
 def test_no_bytes_break_it(payload: bytes) -> None:
     said = said_of(payload)
     assert said is None or said.what in ("online", "off", "unreachable")
+
+
+@given(
+    st.none() | st.builds(
+        Said, st.sampled_from(["online", "off", "offline"]), clock=st.sampled_from(["", "trusted", "untrusted"]),
+        backlog_points=st.integers(0, 2), backlog_age_s=st.sampled_from([0.0, 50.0, 500.0]),
+        journal_writable=st.booleans(),
+    ),
+    st.floats(-10, 1000), st.floats(-10, 1000), st.floats(-10, 1000),
+)  # fmt: skip
+def test_of_one_that_is_well_there_is_nothing_to_say(
+    said: Said | None, said_s: float, heard_s: float, newest_s: float
+) -> None:
+    one = gateway(said, said_s, heard_s, newest_s)
+    if is_well(one, NOW):
+        found = condition(one, NOW)
+        assert (found.state, found.clock_untrusted) == (State.WORKING, False)
+        assert said is None or said.journal_writable
+
+
+def test_most_gateways_are_well() -> None:
+    assert is_well(gateway(ONLINE), NOW)
+    assert is_well(gateway(None), NOW)
+    assert not is_well(gateway(ONLINE, said_s=400, heard_s=301), NOW)

@@ -114,6 +114,45 @@ def test_what_is_asked_for_is_what_comes(lasts: LastValues) -> None:
     assert lasts.latest("nobody") == []
 
 
+def test_only_what_is_wanted_is_read(lasts: LastValues) -> None:
+    def wanted(name: last_rows.Name) -> bool:
+        return name[3] == "co2_ppm"
+
+    say(lasts, run("co2_ppm", (NOW, 1.0)), run("noise_db", (NOW, 2.0)), run("noise_db", (NOW, 3.0), room="b"))
+    lasts.flush()
+    revision, rows = lasts.changed_since(0, wanted=wanted)
+    assert brief(rows) == [("a101", "co2_ppm", 1.0, 0)]
+    say(lasts, run("co2_ppm", (NOW + S, 4.0)), run("noise_db", (NOW + S, 5.0)))
+    lasts.flush()
+    assert brief(lasts.changed_since(revision, wanted=wanted)[1]) == [("a101", "co2_ppm", 4.0, S)]
+    assert brief(lasts.changed_since(revision, wanted=lambda name: name[3] == "noise_db")[1]) == [
+        ("a101", "noise_db", 5.0, S)
+    ]
+    assert brief(lasts.changed_since(revision)[1]) == [("a101", "co2_ppm", 4.0, S), ("a101", "noise_db", 5.0, S)]
+
+
+def test_many_rooms_in_one_flush_are_each_as_new_as_they_are(lasts: LastValues, path: Path, clock: Clock) -> None:
+    rooms = [f"r{number:03}" for number in range(600)]
+    layouts = {}
+    for room in rooms:
+        first = run("co2_ppm", (NOW, 1.0), room=room)
+        layouts[room] = Layout.of("boot", [(first.series, False)])
+        say_whole(lasts, layouts[room], first)
+    lasts.flush()
+    with LastValues(path, clock_us=clock, flush_s=3600.0) as other:  # another worker was faster with one of them
+        say(other, run("co2_ppm", (NOW + 9 * S, 9.0), room="r300"))
+        other.flush()
+    revision, _ = lasts.changed_since(0)
+    for room in rooms:
+        say_whole(lasts, layouts[room], run("co2_ppm", (NOW + 5 * S, 2.0), room=room))
+    say(lasts, run("noise_db", (NOW, 3.0), room="r400"))
+    lasts.flush()
+    expected = [(room, "co2_ppm", 2.0, 5 * S) for room in rooms if room != "r300"]
+    expected.insert(400, ("r400", "noise_db", 3.0, 0))
+    assert brief(lasts.changed_since(revision)[1]) == expected
+    assert brief(lasts.latest("thcs", "r300")) == [("r300", "co2_ppm", 9.0, 9 * S)]
+
+
 def test_what_changed_is_told_once(lasts: LastValues, clock: Clock) -> None:
     say(lasts, run("co2_ppm", (NOW, 1.0)), run("noise_db", (NOW, 2.0)))
     lasts.flush()

@@ -68,6 +68,29 @@ def test_a_batch_names_gateway_rooms_and_devices(registry: Registry, clock: Cloc
     assert registry.devices("thcs", "a102")[0].device == "lamp"
 
 
+def test_many_gateways_are_written_together(registry: Registry, clock: Clock) -> None:
+    for turn in range(2):
+        for number in range(600):
+            registry.on_batch(Address("thcs", f"gw-{number:03}"), batch(NOW, room=f"r{number:03}"))
+        clock.now_us += S
+        registry.flush()
+        assert [one.points for one in registry.gateways()] == [turn + 1] * 600
+    assert [one.heard_us for one in registry.gateways()] == [NOW + S] * 600
+    assert registry.rooms()["thcs", "gw-077"] == ("r077",)
+
+
+def test_rooms_may_be_given_from_before(registry: Registry) -> None:
+    registry.on_batch(GATEWAY, batch(NOW))
+    registry.flush()
+    before = registry.rooms()
+    registry.on_batch(GATEWAY, batch(NOW, room="a102"))
+    registry.on_batch(Address("thcs", "gw-2"), batch(NOW, room="b"))
+    registry.flush()
+    assert [(one.name, one.rooms) for one in registry.gateways("thcs", before)] == [("gw-1", ("a101",)), ("gw-2", ())]
+    assert [one.rooms for one in registry.gateways("thcs")] == [("a101", "a102"), ("b",)]
+    assert registry.rooms("thpt") == {}
+
+
 def test_a_gateway_has_a_bounded_number_of_devices(
     registry: Registry, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,8 +1,10 @@
 """A desk for the engine's tests: points, gateways, a clock that goes where it is told, and what alarms came of it."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from classroom_profiles.capability import Value
 from classroom_profiles.telemetry import Measurement

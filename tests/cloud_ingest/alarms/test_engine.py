@@ -370,3 +370,21 @@ def _threshold() -> RuleSet:
 
 
 _THRESHOLD = _threshold()
+
+
+def test_it_looks_at_what_some_rule_is_about_and_at_what_ends_it(tmp_path: Path) -> None:
+    event = "cleared_by: interlock_reset"
+    of = 'of: {measurement: event, metric: "interlock_trip*", role: inter*}'
+    engine = Desk(_one(tmp_path, "event", event, of)).engine
+    names = [
+        ("event", "any", "interlock", "interlock_trip_door"), ("event", "any", "interlock", "interlock_reset"),
+        ("event", "any", "interlock", "co2_ppm"), ("event", "any", "air", "interlock_trip_door"),
+        ("reading", "any", "interlock", "interlock_trip_door"),
+    ]  # fmt: skip
+    assert [engine.looks_at(name) for name in names] == [True, True, False, False, False]
+
+
+def test_of_the_built_in_rules_it_looks_at_a_part_only() -> None:
+    engine = Desk(builtin_rules()).engine
+    assert engine.looks_at(("reading", "air-1", "air", "co2_ppm"))
+    assert not engine.looks_at(("reading", "noise-1", "noise", "level_db"))

@@ -1,10 +1,10 @@
 """A regional outage is one alarm, with the right cause, and clears by itself; so is whatever else happens to many."""
 
 import random
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from cloud_ingest.alarms.alarm import Everything, Severity
 from cloud_ingest.alarms.centre_alarms import Centre

@@ -11,6 +11,7 @@ from cloud_ingest.alarms.alarm import AlarmState, Everything
 from cloud_ingest.alarms.inbox import Alarms, InboxUnavailable, Wanted
 from cloud_ingest.alarms.watch import Sources, Watch
 from cloud_ingest.gateways import Gateway
+from cloud_ingest.last_rows import Wanted as WantedName
 from cloud_ingest.registry import RegistryUnavailable
 from cloud_ingest.store import StoreUnavailable
 from tests.cloud_ingest.alarms.alarm_city import MONDAY_9_US, P, S
@@ -44,7 +45,7 @@ class World:
         self.now_us += S
         self.values.append(P(value, self.now_us))
 
-    def changed_since(self, revision: int, /) -> tuple[int, Sequence[P]]:
+    def changed_since(self, revision: int, /, *, wanted: WantedName | None = None) -> tuple[int, Sequence[P]]:
         self.asked.set()
         if self.fails is not None:
             raise self.fails
