@@ -11,7 +11,7 @@ latched   no cause holds any more; the rule lasts until staff reset it
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from classroom_profiles.capability import Command, Value
@@ -51,7 +51,7 @@ class Seen:
     """Empty for the panel's button."""
     metric: str = ""
     test: str = "panel"
-    """`panel`, `lost`, or that of the watch: above, below, equals, silent, unreachable."""
+    """`panel`, `lost`, or that of the watch: above, below, equals, silent, unreachable; `unknown`: nothing is yet."""
 
 
 BY_HAND = Seen("the panel's button")
@@ -106,6 +106,11 @@ class _Eye:
             return False
         return not self.is_due(at_us) if self.watch.test is Test.SILENT else self.since_us is None
 
+    def standing(self, at_us: int) -> Seen:
+        """What is in the way: that it holds, or that it is not known if it does."""
+        holds = self.is_due(at_us) or (self.watch.reads and self.since_us is not None)
+        return self.seen() if self.known or holds else replace(self.seen(), test="unknown")
+
     def seen(self) -> Seen:
         watch, text = self.watch, str(self.watch)
         if self.value is not None and watch.reads:
@@ -159,7 +164,7 @@ class Evaluator:
 
     def stands(self, rule_id: str, at_us: int) -> tuple[Seen, ...]:
         """What holds, or is not known, so that it cannot be reset. Raises KeyError."""
-        return tuple(eye.seen() for eye in self._held[rule_id].eyes if not eye.is_gone(at_us))
+        return tuple(eye.standing(at_us) for eye in self._held[rule_id].eyes if not eye.is_gone(at_us))
 
     @property
     def latched(self) -> dict[str, Seen]:

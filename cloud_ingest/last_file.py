@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 VERSION = 1
+_MAGIC = b"SQLite format 3\0"
 _SCHEMA = """
 CREATE TABLE names (id INTEGER PRIMARY KEY AUTOINCREMENT, packed BLOB NOT NULL UNIQUE);
 CREATE TABLE room (
@@ -55,13 +56,15 @@ class LastFile:
         """All that is done in it, or nothing; a reader sees one moment of the file. Raises LastValuesUnavailable."""
         with translated():
             connection = self._current()
-            connection.execute("BEGIN IMMEDIATE" if self._create else "BEGIN")
             try:
+                connection.execute("BEGIN IMMEDIATE" if self._create else "BEGIN")
                 yield connection
                 connection.execute("COMMIT")
-            except BaseException:
+            except BaseException as wrong:
                 with contextlib.suppress(sqlite3.Error):
                     connection.execute("ROLLBACK")
+                if self._create and _is_damage(wrong):
+                    self._remove()
                 raise
 
     def _current(self) -> sqlite3.Connection:
@@ -78,6 +81,13 @@ class LastFile:
             self._connection.close()
             self._connection = None
 
+    def _remove(self) -> None:
+        """It is begun anew the next time; unless another process has done so already."""
+        with _alone(self._path):
+            if self._inode == _inode(self._path) and _is_ours(self._path):
+                _unlink(self._path)
+        self._let_go()
+
     def _open(self) -> None:
         if not self._create:
             if not self._path.is_file():
@@ -88,10 +98,9 @@ class LastFile:
             try:
                 self._connect()
             except sqlite3.DatabaseError as wrong:
-                if isinstance(wrong, sqlite3.OperationalError):  # locked, or the disk is full: not the file's fault
-                    raise
-                for behind in ("", "-wal", "-shm"):
-                    Path(f"{self._path}{behind}").unlink(missing_ok=True)
+                if isinstance(wrong, sqlite3.OperationalError) or not _is_ours(self._path):
+                    raise  # locked, a full disk, or somebody's file of another kind
+                _unlink(self._path)
                 self._connect()
 
     def _connect(self) -> None:
@@ -117,6 +126,23 @@ class LastFile:
             connection.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
         elif version != VERSION:
             raise LastValuesUnavailable(f"{self._path} has version {version}; this lophoc knows {VERSION}")
+
+
+def _is_damage(wrong: BaseException) -> bool:
+    """SQLite does not find its way in the file, or what stands in it is not what anybody wrote."""
+    code = getattr(wrong, "sqlite_errorcode", 0) & 0xFF
+    return isinstance(wrong, ValueError) or code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def _is_ours(path: Path) -> bool:
+    """It begins as SQLite's do, or with the zeros that a power cut leaves."""
+    with path.open("rb") as file:
+        return file.read(len(_MAGIC)) in (_MAGIC, bytes(len(_MAGIC)))
+
+
+def _unlink(path: Path) -> None:
+    for behind in ("", "-wal", "-shm"):
+        Path(f"{path}{behind}").unlink(missing_ok=True)
 
 
 def _inode(path: Path) -> int:

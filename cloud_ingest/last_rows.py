@@ -68,6 +68,9 @@ class _Packed(msgspec.Struct, array_like=True, gc=False):
     simulated: list[bool]
     behind: list[int]
 
+    def all(self) -> tuple[list[int], list[bool | float | str], list[bool], list[int]]:
+        return self.ago_us, self.values, self.simulated, self.behind
+
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(_Packed)
@@ -91,7 +94,7 @@ class RoomLasts:
     def unpacked(cls, names: Names, newest_us: int, revision: int, packed: bytes) -> "RoomLasts":
         """Raises ValueError."""
         columns = _decoder.decode(packed)
-        if not len(names) == len(columns.ago_us) == len(columns.values) == len(columns.behind):
+        if any(len(column) != len(names) for column in columns.all()):
             raise ValueError("its columns are not as long as its names")
         made = cls()
         made.names = names

@@ -10,21 +10,23 @@ from cloud_ingest.registry import RegistryUnavailable
 from cloud_ingest.store import Store, StoreUnavailable
 
 _CLAIM_US = 60_000_000
-_AGAIN_S = 30.0
 
 _log = logging.getLogger("lophoc.ingest.last-values")
 
 
 class Seeding:
-    """A thread that ends once the file is filled, by it or by another worker. A killed one is begun again.
+    """A thread that looks now and then whether the file is filled, by it or by another worker: it may be begun anew.
 
     `schools`: those that the registry knows, since a store cannot be asked for them.
     """
 
-    def __init__(self, lasts: LastValues, store: Store, schools: Callable[[], Iterable[str]]) -> None:
+    def __init__(
+        self, lasts: LastValues, store: Store, schools: Callable[[], Iterable[str]], again_s: float = 30.0
+    ) -> None:
         self._lasts = lasts
         self._store = store
         self._schools = schools
+        self._again_s = again_s
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="last values: seeding", daemon=True)
 
@@ -36,13 +38,13 @@ class Seeding:
         self._thread.join()
 
     def _run(self) -> None:
-        while not self._closing.is_set():
+        wait_s = 0.0
+        while not self._closing.wait(wait_s):
+            wait_s = self._again_s
             try:
-                if seed(self._lasts, self._store, self._schools(), self._closing):
-                    return
+                seed(self._lasts, self._store, self._schools(), self._closing)
             except (LastValuesUnavailable, StoreUnavailable, RegistryUnavailable, ValueError) as why:
                 _log.info("last values are not filled from the store yet: %s", why)
-            self._closing.wait(_AGAIN_S)
 
 
 def seed(lasts: LastValues, store: Store, schools: Iterable[str], closing: threading.Event) -> bool:

@@ -228,8 +228,12 @@ class LastValues:
                 question += f" WHERE {' AND '.join(asked)}"
             rows = connection.execute(f"{question} ORDER BY school, room", (*asked.values(),)).fetchall()
             for of_school, of_room, number, *columns in rows:
-                names, order = self._names.of(connection, number)
-                lasts = RoomLasts.unpacked(names, *columns)
+                try:
+                    names, order = self._names.of(connection, number)
+                    lasts = RoomLasts.unpacked(names, *columns)
+                except ValueError as wrong:  # of one room; whoever writes to it next begins the file anew
+                    _log.warning("last values of %s/%s cannot be read: %s", of_school, of_room, wrong)
+                    continue
                 found += _chosen(of_school, of_room, lasts, order, metric, since_us, revision)
         return newest, found
 

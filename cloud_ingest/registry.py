@@ -11,10 +11,10 @@ import logging
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 from urllib.parse import unquote, urlsplit
 
 import msgspec
@@ -23,28 +23,17 @@ from classroom_profiles.telemetry import Layout
 from classroom_profiles.topics import Address
 from cloud_ingest.gaps import Spell
 from cloud_ingest.gateways import Gateway, Said, said_of
+from cloud_ingest.registry_file import RegistryFile, RegistryUnavailable, translated
 from cloud_ingest.store import Portion, wall_us
 
+__all__ = ["Device", "Registry", "RegistryUnavailable", "beside", "made_beside"]
+
 FLUSH_S = 5.0
-_VERSION = 1
 _GATEWAYS = 100_000
 _SPELLS = 10_000  # of one gateway: more than a year of one that is switched off and on ten times a day
 DEVICES = 5_000
 """Of one gateway: beyond that those that were heard of longest ago are forgotten."""
 _DEVICES_US = 300_000_000  # a city has 300,000 devices: when each was seen is written down every five minutes
-_SCHEMA = """
-CREATE TABLE gateway (
-    school TEXT NOT NULL, name TEXT NOT NULL, said TEXT, said_us INTEGER NOT NULL DEFAULT 0,
-    heard_us INTEGER NOT NULL DEFAULT 0, newest_us INTEGER NOT NULL DEFAULT 0, points INTEGER NOT NULL DEFAULT 0,
-    PRIMARY KEY (school, name)) WITHOUT ROWID;
-CREATE TABLE spell (
-    school TEXT NOT NULL, name TEXT NOT NULL, since_us INTEGER NOT NULL, what TEXT NOT NULL,
-    PRIMARY KEY (school, name, since_us)) WITHOUT ROWID;
-CREATE TABLE device (
-    school TEXT NOT NULL, room TEXT NOT NULL, device TEXT NOT NULL, role TEXT NOT NULL, gateway TEXT NOT NULL,
-    seen_us INTEGER NOT NULL, PRIMARY KEY (school, room, device, role)) WITHOUT ROWID;
-CREATE INDEX device_by_gateway ON device (school, gateway, room);
-"""
 _HEARD = """
 INSERT INTO gateway (school, name, heard_us, newest_us, points) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET heard_us = max(heard_us, excluded.heard_us), newest_us = max(newest_us, excluded.newest_us),
@@ -74,17 +63,17 @@ _DEVICE = """
 INSERT INTO device (school, room, device, role, gateway, seen_us) VALUES (?, ?, ?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET gateway = excluded.gateway, seen_us = excluded.seen_us WHERE excluded.seen_us > seen_us
 """
-
+_DEVICES = """
+SELECT school, room, device, role, gateway, seen_us FROM device
+WHERE school = :school AND (:room IS NULL OR room = :room) ORDER BY room, device, role
+"""
+_SPELLS_OF = "SELECT since_us, what FROM spell WHERE school = :school AND name = :name ORDER BY since_us"
 _COUNT_DEVICES = "SELECT count(*) FROM device WHERE school = ? AND gateway = ?"
 _FORGET_DEVICES = """
 DELETE FROM device WHERE (school, room, device, role) IN (SELECT school, room, device, role FROM device
     WHERE school = ? AND gateway = ? ORDER BY seen_us DESC LIMIT -1 OFFSET ?)
 """
 _log = logging.getLogger("lophoc.ingest.registry")
-
-
-class RegistryUnavailable(Exception):
-    """The file cannot be read or written now; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +124,7 @@ def made_beside(store_url: str, what: str = "registry") -> Path:
     """As `beside`, for whoever writes it: this user's folder for state is made. Raises RegistryUnavailable."""
     path = beside(store_url, what)
     if urlsplit(store_url).scheme != "sqlite":  # the folder of an embedded store is its owner's to make
-        with _translated():
+        with translated():
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     return path
 
@@ -146,48 +135,24 @@ class Registry:
     def __init__(
         self, path: Path, *, create: bool = True, clock_us: Callable[[], int] = wall_us, flush_s: float = FLUSH_S
     ) -> None:
-        self._path = path
         self._create = create
         self._clock_us = clock_us
         self._flush_s = flush_s
         self._news: dict[Address, _News] = {}
         self._known: dict[Address, _Known] = {}
         self._told = threading.Lock()
-        self._file = threading.Lock()
-        self._connection: sqlite3.Connection | None = None
+        self._using = threading.Lock()
+        self._file = RegistryFile(path, create=create)
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._flush_on, name="registry", daemon=True)
 
     def __enter__(self) -> Self:
         """Raises RegistryUnavailable."""
-        if not self._create and not self._path.is_file():
-            raise RegistryUnavailable(f"there is no registry {self._path}")
-        with _translated():
-            if self._create and not self._path.exists():
-                os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
-            connection = sqlite3.connect(self._path, timeout=10.0, isolation_level=None, check_same_thread=False)
-            try:
-                self._prepare(connection)
-            except BaseException:
-                connection.close()
-                raise
-        self._connection = connection
+        with self._using:
+            self._file.open()
         if self._create:
             self._thread.start()
         return self
-
-    def _prepare(self, connection: sqlite3.Connection) -> None:
-        if self._create:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = NORMAL")
-        with _transaction(connection, "BEGIN IMMEDIATE" if self._create else "BEGIN"):
-            version = connection.execute("PRAGMA user_version").fetchone()[0]
-            if version == 0 and self._create:
-                for statement in _SCHEMA.split(";"):
-                    connection.execute(statement)
-                connection.execute(f"PRAGMA user_version = {_VERSION}")
-            elif version != _VERSION:
-                raise RegistryUnavailable(f"{self._path} has version {version}; this lophoc knows {_VERSION}")
 
     def __exit__(self, *_: object) -> None:
         self._closing.set()
@@ -196,10 +161,8 @@ class Registry:
         if self._create:
             with contextlib.suppress(RegistryUnavailable):
                 self.flush()
-        with self._file:
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
+        with self._using:
+            self._file.close()
 
     def on_status(self, sender: Address, payload: bytes) -> None:
         """A gateway's status came. What is none is left alone."""
@@ -267,7 +230,7 @@ class Registry:
         with self._told:
             news, self._news = self._news, {}
         try:
-            with self._file, _translated(), _transaction(self._opened()) as connection:
+            with self._using, self._file.transaction() as connection:
                 self._write(connection, news)
         except RegistryUnavailable:
             with self._told:
@@ -303,8 +266,7 @@ class Registry:
 
     def gateways(self, school: str | None = None) -> list[Gateway]:
         """In order of school and name. Raises RegistryUnavailable."""
-        with self._file, _translated():
-            rows = self._opened().execute(_GATEWAYS_AND_ROOMS, {"school": school}).fetchall()
+        rows = self._all(_GATEWAYS_AND_ROOMS, {"school": school})
         return [
             Gateway(
                 of, name, None if said is None else msgspec.json.decode(said, type=Said), said_us, heard_us, newest_us,
@@ -315,35 +277,15 @@ class Registry:
 
     def devices(self, school: str, room: str | None = None) -> list[Device]:
         """In order of room and device. Raises RegistryUnavailable."""
-        with self._file, _translated():
-            rows = (
-                self._opened()
-                .execute(
-                    "SELECT school, room, device, role, gateway, seen_us FROM device "
-                    "WHERE school = :school AND (:room IS NULL OR room = :room) ORDER BY room, device, role",
-                    {"school": school, "room": room},
-                )
-                .fetchall()
-            )
-        return [Device(*row) for row in rows]
+        return [Device(*row) for row in self._all(_DEVICES, {"school": school, "room": room})]
 
     def spells(self, school: str, gateway: str) -> list[Spell]:
         """What it said, from when on, in order of time. Raises RegistryUnavailable."""
-        with self._file, _translated():
-            rows = (
-                self._opened()
-                .execute(
-                    "SELECT since_us, what FROM spell WHERE school = ? AND name = ? ORDER BY since_us",
-                    (school, gateway),
-                )
-                .fetchall()
-            )
-        return [Spell(*row) for row in rows]
+        return [Spell(*row) for row in self._all(_SPELLS_OF, {"school": school, "name": gateway})]
 
-    def _opened(self) -> sqlite3.Connection:
-        if self._connection is None:
-            raise RegistryUnavailable(f"{self._path} is not open")
-        return self._connection
+    def _all(self, question: str, about: dict[str, str | None]) -> list[tuple[Any, ...]]:
+        with self._using, self._file.transaction() as connection:
+            return connection.execute(question, about).fetchall()
 
 
 def _pair(sender: Address) -> tuple[str, str]:
@@ -360,23 +302,3 @@ def _joined(older: _News, newer: _News | None) -> _News:
         older.devices | newer.devices,
         (older.said + newer.said)[-100:],
     )
-
-
-@contextlib.contextmanager
-def _transaction(connection: sqlite3.Connection, begin: str = "BEGIN IMMEDIATE") -> Iterator[sqlite3.Connection]:
-    connection.execute(begin)
-    try:
-        yield connection
-        connection.execute("COMMIT")
-    except BaseException:
-        with contextlib.suppress(sqlite3.Error):
-            connection.execute("ROLLBACK")
-        raise
-
-
-@contextlib.contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except (sqlite3.Error, OSError) as wrong:
-        raise RegistryUnavailable(f"the registry: {wrong}") from wrong

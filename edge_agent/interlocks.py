@@ -43,7 +43,7 @@ _log = logging.getLogger("lophoc.interlock")
 class Interlocked(Refused):
     """An interlock forbids it. Trying again is of no use until staff reset the rule."""
 
-    code = "interlocked"
+    code = reason = "interlocked"
 
     def __init__(self, rule: Rule, state: State) -> None:
         what = "is tripped" if state.is_active else "is not known to be safe yet"

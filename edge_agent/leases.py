@@ -34,7 +34,7 @@ _log = logging.getLogger("lophoc.lease")
 class Leased(Refused):
     """Somebody else holds the device; trying again is no use while they do."""
 
-    code = "leased"
+    code = reason = "leased"
 
 
 class NotLeasable(Exception):

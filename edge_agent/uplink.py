@@ -4,30 +4,23 @@
        ▲                         │ again, when an ack is late           │
        └────────settle───────────┴◄────────────── ack ◄─────────────────┘
 
-A few parcels are on their way at a time, one in each lane. Neither the broker's word nor a lost connection counts:
-a parcel is sent again, with its layout or without, until the centre's own ack names the bytes of one of the two; when,
-is learned from how long acks take (`ack_wait`). While the centre answers, points are gathered for a second; the slower
-it is, the longer they are gathered, and the larger parcels become. Each connection has a status topic, kept by the
-broker: `online`, and `offline` by the last will.
+Some parcels are on their way at a time, one in each lane: what is new has lanes of its own, the backlog others, and
+both get more the longer the centre's answers take (`uplink_window`). Neither the broker's word nor a lost connection
+counts: a parcel is sent again, with its layout or without, until the centre's own ack names the bytes of one of the
+two; when, is learned from how long acks take (`ack_wait`). While the centre answers, points are gathered for a second.
+Each connection has a status topic, kept by the broker: `online`, and `offline` by the last will.
 """
 
 import asyncio
 import logging
 import os
-import socket
-import ssl
-import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
-from hashlib import blake2b
-from importlib.metadata import version
 from urllib.parse import urlsplit
 
 import aiomqtt
-import msgspec
 
-from classroom_profiles.telemetry import VERSION as WIRE_VERSION
 from classroom_profiles.telemetry import Ack, Unreadable, decode_ack, digest, with_layout
 from classroom_profiles.topics import EVERYBODY, Address
 from edge_agent.ack_wait import AckWait
@@ -35,25 +28,31 @@ from edge_agent.backoff import delays
 from edge_agent.journal import Journal
 from edge_agent.journal_places import Parcel
 from edge_agent.known_layouts import KnownLayouts
+from edge_agent.uplink_client import client_of, status
 from edge_agent.uplink_feed import Feed
+from edge_agent.uplink_window import LEAST, Window
 from firmware_bridge.transports.mqtt import Broker, WrongBroker
 from firmware_bridge.transports.mqtt_client import Client, entered
 
 PASSWORD = "LOPHOC_UPLINK_PASSWORD"  # noqa: S105 - where it is, not what it is
-CA = "LOPHOC_UPLINK_CA"
-WINDOW = 8
-"""Parcels on their way at a time."""
-
-_BROKER_S = 10.0
+BACKLOG_PARCELS_PER_S = 20.0
+_BACKLOG_PARCELS = 256
+_LIVE_PARCELS_PER_S = 5.0
+_LIVE_PARCELS = 64
+_LIVE_AT_FIRST = 16
+_ASKING = LEAST + _LIVE_AT_FIRST
+"""Parcels that are sent again and again while the centre is silent."""
 _GOODBYE_S = 1.0
-_KEEPALIVE_S = 30
 _STEADY_S = 10.0
+_AT_THE_BROKER = 8
+"""Parcels of the backlog that the broker has not confirmed: on a slow line live ones go between them."""
+_LOOK_S = 0.1
+_ASK_AGAIN_S = (600.0, 86_400.0)
 _TELL_S = 1.0
 _STATUS_S = 30.0
 _LONGEST_SLOW_S = 60.0
 _ACK_BYTES = 64 * 1024
 _REFUSED_QOS = 0x80
-_NO_DELAY = ((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),)
 
 _log = logging.getLogger("lophoc.uplink")
 
@@ -63,12 +62,15 @@ class _Sent:
     """A parcel in a lane."""
 
     parcel: Parcel
+    window: Window
     whole: str = ""
     """The digest of the bytes that have the layout in them, once they were sent."""
     sent_at: float = 0.0
     times: int = 0
     """Sent since the centre last answered it with anything."""
     answered: bool = False
+    late: bool = False
+    """Its answer has not come in time."""
     news: asyncio.Event = field(default_factory=asyncio.Event)
     """It is answered, or should be sent again at once."""
 
@@ -78,12 +80,13 @@ class Uplink:
 
     def __init__(
         self, url: str, address: Address, journal: Journal, changed: Callable[[], None], *, answer_s: float = 15.0,
-        published: Callable[[bytes], None] | None = None,
+        published: Callable[[bytes], None] | None = None, backlog_parcels_per_s: float = BACKLOG_PARCELS_PER_S,
     ) -> None:  # fmt: skip
         """`changed` is called, at most about once a second, when what a person sees of it has changed.
 
         `answer_s`: how long the centre may take before a parcel is sent again, until it is known how long it takes.
-        `published`: is given what the centre publishes to the whole school. The password of the URL's user is
+        `published`: is given what the centre publishes to the whole school. `backlog_parcels_per_s`: how fast a backlog
+        is sent, up to 4,000 points a parcel, where answers take long. The password of the URL's user is
         $LOPHOC_UPLINK_PASSWORD. Raises WrongBroker.
         """
         if urlsplit(url).password is not None:
@@ -101,6 +104,12 @@ class Uplink:
         self._layouts = KnownLayouts()
         self._quiet_until = 0.0
         self._lanes: list[_Sent] = []
+        self._backlog = Window(backlog_parcels_per_s, _BACKLOG_PARCELS)
+        self._live = Window(_LIVE_PARCELS_PER_S, _LIVE_PARCELS, _LIVE_AT_FIRST)
+        self._freed = asyncio.Event()
+        self._at_the_broker = asyncio.Semaphore(_AT_THE_BROKER)
+        self._ask_at = 0.0
+        self._ask_waits = delays(*_ASK_AGAIN_S)
         self._complained: set[str] = set()
 
     @property
@@ -155,11 +164,7 @@ class Uplink:
         granted = await client.subscribe(self._address.topic("ack"), qos=0)
         if any(qos == _REFUSED_QOS for qos in granted):
             raise aiomqtt.MqttError("the broker does not let us hear the centre's acks")
-        if self._published is not None:
-            granted = await client.subscribe(self._for_everybody, qos=0)
-            if any(qos == _REFUSED_QOS for qos in granted):
-                self._complain("the broker does not let us hear what is published under %s", self._for_everybody)
-        await client.publish(self._address.topic("status"), self.status("online"), qos=1, retain=True)
+        await client.publish(self._address.topic("status"), self._status("online"), qos=1, retain=True)
 
     async def _session(self, client: aiomqtt.Client) -> None:
         """Until the connection is lost: raises MqttError. When cancelled it says goodbye."""
@@ -167,8 +172,8 @@ class Uplink:
             await self._converse(client)
         except asyncio.CancelledError:
             with suppress(aiomqtt.MqttError):
-                status = self._address.topic("status")
-                await client.publish(status, self.status("off"), qos=1, retain=True, timeout=_GOODBYE_S)
+                topic = self._address.topic("status")
+                await client.publish(topic, self._status("off"), qos=1, retain=True, timeout=_GOODBYE_S)
             raise
 
     async def _converse(self, client: aiomqtt.Client) -> None:
@@ -177,33 +182,80 @@ class Uplink:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._hear(client), name="uplink: acks")
                 tasks.create_task(self._tell_status(client), name="uplink: status")
-                for number in range(WINDOW):
-                    tasks.create_task(self._lane(client), name=f"uplink: lane {number}")
+                tasks.create_task(self._ask_for_published(client), name="uplink: published")
+                tasks.create_task(self._send(client, tasks), name="uplink: parcels")
         except* aiomqtt.MqttError as lost:
             why = lost.exceptions[0]
         if why is not None:
             raise why
 
-    async def _lane(self, client: aiomqtt.Client) -> None:
-        """One parcel after the other, each until it is answered."""
+    async def _ask_for_published(self, client: aiomqtt.Client) -> None:
+        """Not everybody may hear it, and some brokers end the connection of who asks: telemetry goes on without."""
+        loop, denied = asyncio.get_running_loop(), False
+        while self._published is not None:
+            if denied or loop.time() < self._ask_at:
+                self._complain("the broker does not let us hear what is published under %s", self._for_everybody)
+            await asyncio.sleep(self._ask_at - loop.time())
+            self._ask_at = loop.time() + next(self._ask_waits)
+            granted = await client.subscribe(self._for_everybody, qos=0)
+            denied = any(qos == _REFUSED_QOS for qos in granted)
+            if not denied:
+                self._ask_at, self._ask_waits = 0.0, delays(*_ASK_AGAIN_S)
+                return
+
+    async def _send(self, client: aiomqtt.Client, lanes: asyncio.TaskGroup) -> None:
+        """Everything, what is new first, as far as there is room for it."""
         while True:
-            await self._keep_quiet()  # before it takes one: what comes meanwhile goes first
-            sent = _Sent(await self._feed.next())
-            self._lanes.append(sent)
-            await self._keep_quiet()  # it may have waited long for one
+            await self._keep_quiet()  # before one is taken: what comes meanwhile goes first
+            self._freed.clear()
+            window = self._live
+            parcel = await self._feed.live() if window.open else None
+            if parcel is None and self._backlog.open:
+                window = self._backlog
+                parcel = await self._feed.waiting()
+            if parcel is not None:
+                sent = _Sent(parcel, window)
+                self._lanes.append(sent)
+                lanes.create_task(self._lane(client, sent), name=f"uplink: parcel {parcel.id}")
+            elif self._live.open and self._backlog.open:
+                await self._feed.more()
+            else:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_LOOK_S if self._live.open else None):
+                        await self._freed.wait()
+
+    async def _lane(self, client: aiomqtt.Client, sent: _Sent) -> None:
+        """One parcel, until it is answered."""
+        loop, size = asyncio.get_running_loop(), len(sent.parcel.payload)
+        sent.window.enter(size)
+        try:
             while not sent.answered:
-                sent.news.clear()
-                sent.times += 1
-                sent.sent_at = asyncio.get_running_loop().time()
-                await client.publish(self._address.topic("up"), self._bytes(sent), qos=1)
+                async with self._at_the_broker if sent.window is self._backlog else nullcontext():
+                    await self._keep_quiet()
+                    if sent.answered:
+                        return
+                    sent.news.clear()
+                    sent.times += 1
+                    sent.sent_at = loop.time()
+                    await client.publish(self._address.topic("up"), self._bytes(sent), qos=1)
                 try:
                     async with asyncio.timeout(self._ack_wait.of(sent.times)):
                         await sent.news.wait()
                 except TimeoutError:
-                    self._ack_wait.passed(sent.times)
-                    self._hush(True)
-                if not sent.answered:
-                    await self._keep_quiet()
+                    self._late(sent)
+                while self._silent and not sent.answered and sent not in self._lanes[:_ASKING]:
+                    sent.news.clear()
+                    await sent.news.wait()  # a few ask for all whether the centre is back
+        finally:
+            sent.window.leave(size)
+            self._freed.set()
+
+    def _late(self, sent: _Sent) -> None:
+        sent.late = True
+        self._ack_wait.passed(sent.times)
+        for window in (self._backlog, self._live):
+            window.cut(asyncio.get_running_loop().time())
+        self._hush(True)
 
     async def _keep_quiet(self) -> None:
         """For as long as the centre has asked us to."""
@@ -221,7 +273,7 @@ class Uplink:
         """Now and then, so that the centre sees a backlog grow or go, and how old it is."""
         while True:
             await asyncio.sleep(_STATUS_S)
-            await client.publish(self._address.topic("status"), self.status("online"), qos=1, retain=True)
+            await client.publish(self._address.topic("status"), self._status("online"), qos=1, retain=True)
 
     async def _hear(self, client: aiomqtt.Client) -> None:
         async for message in client.messages:
@@ -242,9 +294,11 @@ class Uplink:
             self._heard(ack)
 
     def _heard(self, ack: Ack) -> None:
+        now_s = asyncio.get_running_loop().time()
         if ack.slow_s:
             slow_s = min(ack.slow_s, _LONGEST_SLOW_S)
-            self._quiet_until = max(self._quiet_until, asyncio.get_running_loop().time() + slow_s)
+            self._quiet_until = max(self._quiet_until, now_s + slow_s)
+            self._backlog.cut(now_s)
         named = [sent for sent in self._lanes if ack.batch and ack.batch in (sent.parcel.digest, sent.whole)]
         if not named:
             return  # a second answer, or one to an earlier process: what it names is gone, or is sent again
@@ -258,8 +312,13 @@ class Uplink:
             self._complain("the centre cannot read a batch, it is set aside: %.200s", ack.unreadable)
         elif ack.batch == named[0].whole:
             self._layouts.acknowledged(named[0].parcel.layout)
-        if named[0].times == 1:
-            self._ack_wait.measured(asyncio.get_running_loop().time() - named[0].sent_at)
+        if named[0].times == 1 and not ack.unreadable:  # such an answer waits for no store
+            took_s = now_s - named[0].sent_at
+            self._ack_wait.measured(took_s)
+            for window in (self._backlog, self._live):
+                window.measured(took_s)
+        if not ack.slow_s:
+            named[0].window.answered()
         for sent in named:  # two, if the parcel was rescued from a damaged file while it was on its way
             self._lanes.remove(sent)
             self._journal.settle(sent.parcel, ack if sent is named[0] else Ack(ack.batch, 0))
@@ -283,7 +342,7 @@ class Uplink:
             self._hush(False)
             before = asyncio.get_running_loop().time() - self._ack_wait.usual_s
             for other in self._lanes:
-                if other.times > 1 and other.sent_at < before:
+                if other.late and other.sent_at < before:
                     other.news.set()  # the centre is back: what it has not heard is sent again at once
 
     def _take_back(self) -> None:
@@ -317,40 +376,10 @@ class Uplink:
     def _where(self) -> str:
         return f"{self._broker.host}:{self._broker.port}"
 
-    def _client(self) -> aiomqtt.Client:
-        broker = self._broker
-        # Always the same name, so that the broker ends a connection that hangs, and tells its last will, before it
-        # takes the next. 23 characters are what every MQTT 3.1.1 broker must take (section 3.1.3.1).
-        name = blake2b(f"{self._address.school}/{self._address.gateway}".encode(), digest_size=8).hexdigest()
-        client = Client(
-            broker.host,
-            broker.port,
-            username=broker.user,
-            password=broker.password,
-            identifier=f"lophoc-{name}",
-            tls_context=ssl.create_default_context(cafile=os.environ.get(CA) or None) if broker.tls else None,
-            will=aiomqtt.Will(self._address.topic("status"), self.status("offline"), qos=1, retain=True),
-            timeout=_BROKER_S,
-            keepalive=_KEEPALIVE_S,
-            socket_options=_NO_DELAY,
-        )
-        client.pending_calls_threshold = 2 * WINDOW
+    def _client(self) -> Client:
+        client = client_of(self._broker, self._address, self._status("offline"))
+        client.pending_calls_threshold = 2 * (_AT_THE_BROKER + _LIVE_PARCELS)
         return client
 
-    def status(self, state: str) -> bytes:
-        """See docs/telemetry.md. In the last will it is how things were when the connection began."""
-        oldest_us = self._journal.oldest_us
-        age_s = 0.0 if oldest_us is None else max(0.0, time.time() - oldest_us / 1e6)
-        return msgspec.json.encode(
-            {
-                "state": state,
-                "version": version("lophoc"),
-                "wire": WIRE_VERSION,
-                "boot": self._journal.boot,
-                "clock": "trusted" if self._journal.clock.trusted else "untrusted",
-                "backlog_points": max(0, self._journal.backlog),
-                "backlog_age_s": round(age_s, 1),
-                "dropped_points": sum(self._journal.dropped.values()),
-                "journal_writable": self._journal.writable,
-            }
-        )
+    def _status(self, state: str) -> bytes:
+        return status(state, self._journal)

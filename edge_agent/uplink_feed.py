@@ -3,12 +3,10 @@
     journal's rows by age:   [ an outage | another | … ][ now ─────► newest
                                ranges, oldest first       live
 
-What is newer than the last look is live; if that is `LIVE` rows or more, it is a backlog, and becomes a range. A free
-lane takes a live row if there is one, so live points wait for one answer at most, however long the backlog is; the
-backlog has all the lanes that live ones leave.
+What is newer than the last look is live; if that is `LIVE` rows or more, it is a backlog, and becomes a range. Live
+rows and the backlog have lanes of their own, so live points wait for nothing, however long the backlog is.
 """
 
-import asyncio
 from collections import deque
 from dataclasses import dataclass
 
@@ -31,28 +29,32 @@ class _Range:
 class Feed:
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
-        self._one_asks = asyncio.Lock()
         self._again: deque[Parcel] = deque()
         self._live: deque[Parcel] = deque()
         self._live_after = 0
         self._ranges: deque[_Range] = deque()
 
-    async def next(self) -> Parcel:
-        """Waits until there is something."""
-        async with self._one_asks:
-            while True:
-                for waiting in (self._again, self._live):
-                    if waiting:
-                        return waiting.popleft()
-                if self._journal.newest > self._live_after:
-                    await self._look()
-                elif self._ranges and self._ranges[0].ahead:
-                    return self._ranges[0].ahead.popleft()
-                elif self._ranges:
-                    await self._read_on(self._ranges[0])
-                else:
-                    self._live.extend(await self._journal.parcels(self._live_after, 1))
-                    self._live_after = self._live[-1].id
+    async def live(self) -> Parcel | None:
+        """The oldest that is new, if there is one."""
+        if not self._live and self._journal.newest > self._live_after:
+            await self._look()
+        return self._live.popleft() if self._live else None
+
+    async def waiting(self) -> Parcel | None:
+        """The oldest of the backlog, if there is one."""
+        if self._again:
+            return self._again.popleft()
+        while self._ranges:
+            if self._ranges[0].ahead:
+                return self._ranges[0].ahead.popleft()
+            await self._read_on(self._ranges[0])
+        return None
+
+    async def more(self) -> None:
+        """Waits until there is something new."""
+        if not self._live:
+            self._live.extend(await self._journal.parcels(self._live_after, 1))
+            self._live_after = self._live[-1].id
 
     def take_back(self, unanswered: list[Parcel]) -> None:
         """They go first on the next connection, the oldest of them first."""

@@ -160,7 +160,7 @@ class SeenView(View):
     text: str = Field(description="English, for technicians")
     device: str = Field(description="the device that was read; empty for the panel's button")
     metric: str
-    test: str = Field(description="above, below, equals, silent, unreachable, panel or lost")
+    test: str = Field(description="above, below, equals, silent, unreachable, panel, lost or unknown")
 
 
 class OrderView(View):

@@ -20,12 +20,14 @@ from cloud_ingest.alarms.centre_alarms import Centre
 from cloud_ingest.alarms.engine import Engine
 from cloud_ingest.alarms.forecast_verdicts import Forecast
 from cloud_ingest.alarms.hours import Calendar, WrongHolidays
-from cloud_ingest.alarms.inbox import Alarms
+from cloud_ingest.alarms.inbox import Alarms, InboxUnavailable
 from cloud_ingest.alarms.rules import MailStep, RuleSet
 from cloud_ingest.alarms.rules_file import BUILTIN, load_rules
 from cloud_ingest.alarms.unit import Point
 from cloud_ingest.gateways import Gateway
-from cloud_ingest.store import wall_us
+from cloud_ingest.last_values import LastValuesUnavailable
+from cloud_ingest.registry import RegistryUnavailable
+from cloud_ingest.store import StoreUnavailable, wall_us
 
 PERIOD_S = 1.0
 _GATEWAYS_S = (1.0, 10.0)
@@ -36,6 +38,9 @@ _KEPT_S = 10.0
 _FORECASTS_S = 3_600.0
 _FORGET_S = 3_600.0
 KEEP_CLEARED_US = 366 * 86_400_000_000
+
+_AWAY = (OSError, InboxUnavailable, LastValuesUnavailable, RegistryUnavailable, StoreUnavailable)
+"""What happens to servers and disks: said, and not shown as a mistake."""
 
 _log = logging.getLogger("lophoc.ingest.alarms")
 
@@ -227,4 +232,4 @@ class Watch:
         """Once, until it is another."""
         if what != self._failing:
             self._failing = what
-            _log.warning("%s", what, exc_info=why if why is not None and not isinstance(why, OSError) else None)
+            _log.warning("%s", what, exc_info=None if why is None or isinstance(why, _AWAY) else why)

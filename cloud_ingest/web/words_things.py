@@ -112,6 +112,10 @@ THINGS: Mapping[str, tuple[str, str]] = {
         air-sensor | Cảm biến không khí | Air sensor
         light-sensor | Cảm biến ánh sáng | Light sensor
         presence-sensor | Cảm biến hiện diện | Presence sensor
+        gas-sensor | Cảm biến khí | Gas sensor
+        smoke-sensor | Cảm biến khói | Smoke sensor
+        door-sensor | Cảm biến cửa | Door sensor
+        emergency-stop | Nút dừng khẩn cấp | Emergency stop
         power-meter | Công tơ điện | Power meter
         robot-kit | Bộ robot | Robot kit
         experiment | Thí nghiệm | Experiment

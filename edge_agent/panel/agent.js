@@ -1,5 +1,7 @@
 // Questions to the agent over HTTP (docs/api.md). Every one has a time limit and fails as an AgentError.
 
+import { HeldLeases } from "./held_leases.js";
+
 /** `code` is one of docs/api.md, or `no-answer` where none came. */
 export class AgentError extends Error {
   constructor(code, detail, device, retryAfterS) {
@@ -19,6 +21,7 @@ export const getHealth = () => ask("GET", "api/health");
 export const getSession = () => ask("GET", "api/session");
 export const logIn = (pin) => ask("POST", "api/session", { pin });
 export const logOut = () => ask("DELETE", "api/session");
+export const getTimetable = () => ask("GET", "api/timetable");
 export const getProfiles = () => ask("GET", "api/profiles");
 export const startLesson = (profile, without) => ask("POST", "api/lesson", { profile, without, dry_run: false });
 export const previewLesson = (profile, without) =>
@@ -28,7 +31,13 @@ export const tripInterlock = (id) => ask("POST", "api/interlocks/" + encodeURICo
 export const resetInterlock = (id, reason) =>
   ask("POST", "api/interlocks/" + encodeURIComponent(id) + "/reset", { reason });
 export const command = (device, target, value) =>
-  ask("POST", "api/devices/" + encodeURIComponent(device) + "/commands", { target, value }, DEVICE_MS);
+  ask(
+    "POST",
+    "api/devices/" + encodeURIComponent(device) + "/commands",
+    { target, value },
+    DEVICE_MS,
+    new HeldLeases().headers() // what this browser holds in the lab, it holds here
+  );
 
 /** The answer's JSON, or null where it has none. `headers`: further ones. */
 export async function ask(method, path, content, limitMs, headers) {

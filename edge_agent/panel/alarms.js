@@ -1,9 +1,10 @@
 // The alarm strip: which interlock has tripped, what was done, what people shall do, and how it is reset.
 
+import * as agent from "./agent.js";
 import { pushButton } from "./buttons.js";
 import { openDialog } from "./dialog.js";
 import { icon, keepChildren, keepTexts, make, setAttribute, setText } from "./dom.js";
-import { capitalised, clock, deviceName, moveWords, named, readingWords, t } from "./words.js";
+import { capitalised, clock, deviceName, listed, moveWords, named, readingWords, t } from "./words.js";
 
 const LONGEST_REASON = 200;
 const SHORTEST_REASON = 3;
@@ -37,8 +38,26 @@ export function stopsView(acts) {
   };
 }
 
+/** What the strip and the stops ask of the agent: `{stopNow(id), reset(id)}`. */
+export function alarmActs(state, session) {
+  const take = (interlock) => state.hear("interlock", interlock); // the stream says the rest
+  return {
+    stopNow: (id) => session.attempt(async () => take(await agent.tripInterlock(id))),
+    reset(id) {
+      const interlock = state.interlock(id);
+      const what = t("alarm.resetAsk", { name: named(interlock.name) });
+      const send = (reason) => session.asTeacher(what, async () => take(await agent.resetInterlock(id, reason)));
+      if (state.mayControl()) {
+        openReset(interlock, send);
+      } else {
+        session.ask(what, () => openReset(interlock, send));
+      }
+    },
+  };
+}
+
 /** Ask why it may be reset; `send(reason)` does it. */
-export function openReset(interlock, send) {
+function openReset(interlock, send) {
   const input = make("input", { id: "reset-reason", type: "text", maxlength: LONGEST_REASON, autocomplete: "off" });
   const label = make("label", { for: "reset-reason" }, t("alarm.otherReason"));
   const done = (reason) => {
@@ -68,13 +87,14 @@ function alarmView(id, acts) {
   const done = make("ul", { class: "alarm-done" });
   const stands = make("p", { class: "alarm-stands" });
   const technical = make("code");
+  const what = make("p", null, title, " ", cause);
   const onPress = () => acts.reset(id);
   const reset = pushButton({ class: "alarm-reset", icon: "undo", text: t("alarm.reset"), onPress });
   const node = make(
     "li",
-    { class: "alarm", role: "alert", "data-interlock": id },
+    { class: "alarm", "data-interlock": id },
     icon("warning"),
-    make("div", { class: "alarm-words" }, make("p", null, title, " ", cause), advice, done, stands, technical),
+    make("div", { class: "alarm-words", role: "alert" }, what, advice, done, stands, technical),
     reset.node
   );
   return {
@@ -86,7 +106,7 @@ function alarmView(id, acts) {
       setText(title, t("alarm." + interlock.state, fill));
       setText(cause, interlock.cause ? seenWords(interlock.cause, state) : "");
       setText(advice, active ? named(interlock.advice) : "");
-      keepTexts(done, interlock.orders.map((order) => orderWords(order, state)));
+      keepTexts(done, orderWords(interlock.orders, state));
       setText(stands, interlock.stands.length && active ? t("alarm.stands") + " " + standsWords(interlock, state) : "");
       setText(technical, state.isTechnician() && interlock.cause ? interlock.cause.text : "");
       technical.hidden = !technical.textContent;
@@ -124,22 +144,38 @@ function isActive(interlock) {
 }
 
 function standsWords(interlock, state) {
-  return interlock.stands.map((seen) => seenWords(seen, state)).join("; ");
+  const words = interlock.stands.map((seen) => seenWords(seen, state));
+  return words.filter((one, place) => words.indexOf(one) === place).join("; ");
 }
 
 /** "Cảm biến khí: khí cháy quá cao". */
 function seenWords(seen, state) {
   const device = state.device(seen.device);
   const what = seen.metric ? readingWords(seen.metric, { value: "", unit: "" }).label : "";
-  const known = ["above", "below", "equals", "silent", "unreachable", "panel", "lost"].includes(seen.test);
+  const known = ["above", "below", "equals", "silent", "unreachable", "panel", "lost", "unknown"].includes(seen.test);
   const name = deviceName(device, device ? device.role : seen.device);
   return capitalised(t("alarm.seen-" + (known ? seen.test : "equals"), { device: name, what }));
 }
 
-function orderWords(order, state) {
-  const device = state.device(order.device);
-  const role = device ? device.role : order.device;
-  const move = moveWords({ target: order.target, role, value: order.value }, order.confirmed ? 1 : 0);
-  const failed = !order.confirmed && order.error ? ", " + t("alarm.again") : "";
-  return deviceName(device, role) + ": " + move + failed;
+/** What is not confirmed, each by itself; then what is: "Bàn 1, Bàn 2 và Bộ robot (12): đã dừng". */
+function orderWords(orders, state) {
+  const open = [];
+  const done = new Map(); // how it is, to how many are called what
+  orders.forEach((order) => {
+    const device = state.device(order.device);
+    const role = device ? device.role : order.device;
+    const name = deviceName(device, role);
+    const move = moveWords({ target: order.target, role, value: order.value }, order.confirmed ? 1 : 0);
+    if (!order.confirmed) {
+      open.push(name + ": " + move + (order.error ? ", " + t("alarm.again") : ""));
+      return;
+    }
+    const names = done.get(move) || new Map();
+    done.set(move, names.set(name, (names.get(name) || 0) + 1));
+  });
+  const together = Array.from(done, ([move, names]) => {
+    const those = Array.from(names, ([name, count]) => (count > 1 ? name + " (" + count + ")" : name));
+    return listed(those) + ": " + move;
+  });
+  return open.concat(together);
 }

@@ -3,6 +3,7 @@
 import { pushButton } from "./buttons.js";
 import { controlView, isShown, metricOf } from "./controls.js";
 import { icon, keepChildren, make, setAttribute, setIcon, setText } from "./dom.js";
+import { pageLink } from "./page_links.js";
 import {
   clock, controlName, deviceName, healthTrouble, healthWords, readingWords, stateWords, t, troubleWords,
 } from "./words.js";
@@ -25,20 +26,19 @@ const SWITCHES = ["power", "switch"]; // while these say off, the rest of a devi
 export function devicesView(acts) {
   const logIn = pushButton({ icon: "person", text: t("ui.needTeacher"), onPress: acts.person });
   const heading = make("h2", { id: "devices-title" }, t("ui.devices"));
-  const robotsText = make("span", { class: "button-text" }, t("ui.robots"));
-  const robots = make("a", { class: "button quiet robots-link", href: "robots" }, icon("robot"), robotsText);
+  const robots = pageLink("robots");
   const groups = make("div", { class: "groups" });
   const node = make(
     "section",
     { class: "devices", "aria-labelledby": "devices-title" },
-    make("div", { class: "devices-head" }, heading, robots, logIn.node),
+    make("div", { class: "devices-head" }, heading, robots.node, logIn.node),
     groups
   );
   return {
     node,
     update(state) {
       logIn.node.hidden = state.mayControl();
-      robots.hidden = !state.devices.some((one) => one.role === "robot-kit");
+      robots.update(state);
       keepChildren(groups, grouped(state), (group) => group.key, (group) => groupView(group.key, acts));
     },
   };

@@ -2,7 +2,8 @@
 
 import { stopsView } from "./alarms.js";
 import { pushButton } from "./buttons.js";
-import { icon, make, setAttribute, setText } from "./dom.js";
+import { make, setAttribute, setText } from "./dom.js";
+import { pageLink } from "./page_links.js";
 import { theme } from "./settings.js";
 import { clock, named, t } from "./words.js";
 
@@ -22,8 +23,7 @@ export function headerView(acts) {
   const allOff = pushButton({ class: "all-off", icon: "off", text: t("ui.allOff"), onPress: acts.allOff });
   const stops = stopsView(acts);
   const banner = bannerView(acts);
-  const labWords = make("span", { class: "button-text" }, t("ui.lab"));
-  const lab = make("a", { class: "button quiet lab-link", href: "lab" }, icon("lab"), labWords);
+  const lab = pageLink("lab");
   const node = make(
     "header",
     { class: "top" },
@@ -31,7 +31,7 @@ export function headerView(acts) {
       "div",
       { class: "bar" },
       make("div", { class: "where" }, name, simulated),
-      make("div", { class: "tools" }, lab, person.node, language.node, colours.node),
+      make("div", { class: "tools" }, lab.node, person.node, language.node, colours.node),
       stops.node,
       allOff.node
     ),
@@ -41,7 +41,7 @@ export function headerView(acts) {
     node,
     update(state) {
       setText(name, state.room ? named(state.room.name) : t("ui.panel"));
-      lab.hidden = !state.devices.some((one) => one.role === "experiment" || one.role === "bench-power");
+      lab.update(state);
       simulated.hidden = !(state.room && state.room.simulated);
       setText(simulated, t(state.devices.every((one) => one.simulated) ? "ui.simulated" : "ui.partlySimulated"));
       const dark = theme() === "dark";

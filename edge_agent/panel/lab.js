@@ -1,6 +1,7 @@
 // The lab's screen: joins what the agent says of benches, runs and leases to what is shown, and to what is tapped.
 
 import * as agent from "./agent.js";
+import { alarmActs, alarmsView } from "./alarms.js";
 import { benchPage } from "./bench_page.js";
 import { benchesPage } from "./bench_card.js";
 import { benchName } from "./bench_words.js";
@@ -49,7 +50,7 @@ const live = new Live(
     onLive: becomeLive,
     onAway: becomeAway,
   },
-  { also: ["bench", "leases", "interlock"] }
+  { also: ["bench", "leases"] }
 );
 
 const stream = new Live(
@@ -69,9 +70,10 @@ const session = new Session(state, {
   draw,
   tellError,
   onUnlocked: () => [live, stream].forEach((one) => one.resume()),
+  onLocked: becomeAway,
 });
 
-const acts = {
+const acts = Object.assign(alarmActs(state, session), {
   draw,
   go: (hash) => (window.location.hash = hash),
   tell,
@@ -83,7 +85,7 @@ const acts = {
   download,
   loadRuns,
   stopAll,
-  person: () => (state.mayControl() ? logOut() : session.ask("", () => undefined)),
+  person: () => session.press(),
   language() {
     setLanguage(language() === "vi" ? "en" : "vi");
     build();
@@ -94,7 +96,7 @@ const acts = {
     repaint();
   },
   tryNow: () => [live, stream].forEach((one) => one.tryNow()),
-};
+});
 
 build();
 live.start();
@@ -148,6 +150,7 @@ function routeOf(hash) {
 function build() {
   closeDialog();
   const header = labHeaderView(acts);
+  const interlocks = alarmsView(acts);
   const alarms = labAlarmsView();
   const dropped = droppedView();
   const opening = openingView();
@@ -156,8 +159,8 @@ function build() {
   while (whole.firstChild) {
     whole.firstChild.remove();
   }
-  whole.append(header.node, alarms.node, dropped.node, opening.node, place);
-  views = [header, alarms, dropped, opening];
+  whole.append(header.node, interlocks.node, alarms.node, dropped.node, opening.node, place);
+  views = [header, interlocks, alarms, dropped, opening];
   showPage();
 }
 
@@ -316,13 +319,6 @@ async function becomeAway() {
   draw();
 }
 
-async function logOut() {
-  await session.logOut();
-  if (state.session.role === "open") {
-    becomeAway();
-  }
-}
-
 /** A lease lives as long as its holder is heard of; asking who holds what is a word of life. */
 async function sayAlive() {
   if (lab.held.isHolding && state.link === "live") {
@@ -444,12 +440,12 @@ function download(path) {
 
 /** The emergency stop: the room's interlocks that have a button need no PIN; else the emergency profile is started. */
 async function stopAll() {
-  const buttons = state.alarms.filter((one) => one.button);
+  const buttons = state.interlocks.filter((one) => one.button);
   const profile = state.emergency();
   announce(t("lab.stopping", { time: "" }));
   if (buttons.length) {
     try {
-      await Promise.all(buttons.map((one) => lab.tripInterlock(one.id)));
+      await Promise.all(buttons.map((one) => agent.tripInterlock(one.id)));
       notice("bad", t("lab.stopSent"));
     } catch (error) {
       tellError(error);

@@ -16,7 +16,6 @@ export const getRun = (run) => said("GET", "api/runs/" + of(run));
 export const tellBench = (bench, target, value) =>
   said("POST", "api/bench/" + of(bench) + "/commands", { target, value }, BENCH_MS);
 export const addNote = (run, n, text) => said("POST", "api/runs/" + of(run) + "/notes", { n, text });
-export const tripInterlock = (id) => said("POST", "api/interlocks/" + of(id) + "/trip");
 export const exportPath = (run, format) => "api/runs/" + of(run) + "/export?format=" + format;
 
 /** At most `most` samples of a run, evenly, from number `fromN` to `toN` where those are given. */

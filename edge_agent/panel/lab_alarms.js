@@ -1,19 +1,12 @@
-// The alarm strip of the lab: tripped interlocks, an emergency that goes on, benches that broke down or are away.
+// What the lab's screen says below the interlocks: an emergency that goes on, benches that broke down or are away.
 
 import { benchName } from "./bench_words.js";
 import { icon, keepChildren, make, setAttribute, setIcon, setText } from "./dom.js";
-import { clock, deviceName, healthTrouble, named, t } from "./words.js";
+import { clock, deviceName, healthTrouble, t } from "./words.js";
 
 const STEPS_GO_ON = ["preflight", "running", "undoing"];
-const SAFETY = [
-  "gas-valve",
-  "door-lock",
-  "warning-light",
-  "bench-power",
-  "emergency-stop",
-  "gas-sensor",
-  "smoke-sensor",
-];
+const SAFETY = ["gas-valve", "door-lock", "warning-light", "bench-power"];
+const SENSING = ["emergency-stop", "gas-sensor", "smoke-sensor", "door-sensor"];
 
 /** `{node, update(state)}`. */
 export function labAlarmsView() {
@@ -31,19 +24,7 @@ export function labAlarmsView() {
 
 /** What is wrong now, the gravest first: `{key, kind, weight, title, means}`. */
 function alarmsOf(state) {
-  return interlocks(state).concat(emergency(state), broken(state), away(state));
-}
-
-function interlocks(state) {
-  return state.alarms
-    .filter((one) => ["tripped", "latched", "pending"].includes(one.state))
-    .map((one) => ({
-      key: "interlock " + one.id,
-      kind: "interlock",
-      weight: one.state === "tripped" ? "grave" : "warn",
-      title: t("lab.interlock-" + one.state, { name: named(one.name), time: clock(state.localMs(one.since)) }),
-      means: named(one.advice),
-    }));
+  return emergency(state).concat(broken(state), away(state));
 }
 
 function emergency(state) {
@@ -82,7 +63,7 @@ function broken(state) {
 function away(state) {
   const seen = new Set([].concat(...(state.benches || []).map((bench) => bench.devices)));
   return state.devices
-    .filter((device) => seen.has(device.id) || SAFETY.includes(device.role))
+    .filter((device) => seen.has(device.id) || SAFETY.concat(SENSING).includes(device.role))
     .map((device) => ({ device, trouble: healthTrouble(device) }))
     .filter(({ device, trouble }) => trouble !== null && device.health.reason !== "not-opened")
     .map(({ device, trouble }) => ({

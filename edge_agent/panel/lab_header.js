@@ -3,6 +3,7 @@
 import { pushButton } from "./buttons.js";
 import { make, setAttribute, setText } from "./dom.js";
 import { bannerView, personWords } from "./header.js";
+import { pageLink } from "./page_links.js";
 import { theme } from "./settings.js";
 import { stopButton } from "./stop_button.js";
 import { named, t } from "./words.js";
@@ -14,7 +15,7 @@ export function labHeaderView(acts) {
   const benches = make("a", { class: "tab", href: "#/" }, t("lab.benches"));
   const runs = make("a", { class: "tab", href: "#/runs" }, t("lab.runs"));
   const tabs = make("nav", { class: "tabs", "aria-label": t("lab.title") }, benches, runs);
-  const panel = make("a", { class: "button quiet", href: "./" }, make("span", null, t("lab.toPanel")));
+  const links = [pageLink("panel"), pageLink("robots")];
   const other = t("ui.otherLanguage");
   const language = pushButton({ class: "quiet", icon: "language", text: other, onPress: acts.language });
   language.node.lang = other === "English" ? "en" : "vi";
@@ -27,7 +28,7 @@ export function labHeaderView(acts) {
     "div",
     { class: "bar" },
     make("div", { class: "where" }, name, simulated, tabs),
-    make("div", { class: "tools" }, panel, person.node, language.node, colours.node),
+    make("div", { class: "tools" }, ...links.map((link) => link.node), person.node, language.node, colours.node),
     stop.node
   );
   return {
@@ -45,6 +46,7 @@ export function labHeaderView(acts) {
       person.text(personWords(state));
       person.picture(state.mayControl() ? "leave" : "person");
       setAttribute(person.node, "data-role", state.session.role);
+      links.forEach((link) => link.update(state));
       stop.update(state);
       banner.update(state);
     },

@@ -18,16 +18,11 @@ export class LabState extends RoomState {
     this.leaseEnds = new WeakMap(); // each told lease to when it ends, of this browser's clock
     this.runs = null;
     this.runsFailed = null;
-    this.alarms = []; // the room's interlocks, where it has any
   }
 
   hear(name, content) {
     super.hear(name, content);
-    if (name === "room") {
-      this.alarms = content.interlocks || [];
-    } else if (name === "interlock") {
-      this.alarms = this.alarms.filter((one) => one.id !== content.id).concat(content);
-    } else if (name === "bench") {
+    if (name === "bench") {
       this.setBench(content);
     } else if (name === "leases") {
       held.keepOnly(content);

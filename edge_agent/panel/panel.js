@@ -1,7 +1,7 @@
 // The wall panel: joins what the agent says to what is shown, and what is tapped to what the agent is asked.
 
 import * as agent from "./agent.js";
-import { alarmsView, openReset } from "./alarms.js";
+import { alarmActs, alarmsView } from "./alarms.js";
 import { pushButton } from "./buttons.js";
 import { closeDialog, openDialog } from "./dialog.js";
 import { devicesView } from "./devices.js";
@@ -11,16 +11,18 @@ import { headline, lessonView } from "./lesson_card.js";
 import { leftOut, troubles } from "./lesson_story.js";
 import { Live } from "./live.js";
 import { announce, notice } from "./notices.js";
-import { openPinPad } from "./pin_pad.js";
 import { openPreview } from "./preview.js";
 import { readingsView, uplinkView } from "./readings.js";
 import { ALL_OFF, RoomState } from "./room_state.js";
+import { Session } from "./session.js";
 import { followSystemTheme, language, setLanguage, setTheme, theme } from "./settings.js";
 import { tilesView } from "./tiles.js";
+import { timetableView } from "./timetable.js";
 import { deviceName, named, t, troubleWords } from "./words.js";
 
 const DRAW_EVERY_MS = 50; // an old tablet draws a busy room at most 20 times a second
 const LOAD_AGAIN_MS = 3000;
+const TIMETABLE_EVERY_MS = 60000;
 
 const state = new RoomState();
 let views = [];
@@ -29,17 +31,25 @@ let version = null;
 let spoken = "";
 let wasAway = false;
 
-const live = new Live({
-  onEvent(name, content) {
-    state.hear(name, content);
-    speakOfLesson();
-    draw();
+const live = new Live(
+  {
+    onEvent(name, content) {
+      state.hear(name, content);
+      if (name === "catalogue") {
+        hearCatalogue(content);
+      }
+      speakOfLesson();
+      draw();
+    },
+    onLive: becomeLive,
+    onAway: becomeAway,
   },
-  onLive: becomeLive,
-  onAway: becomeAway,
-});
+  { also: ["catalogue"] }
+);
 
-const acts = {
+const session = new Session(state, { draw, tellError, onUnlocked: () => live.resume(), onLocked: becomeAway });
+
+const acts = Object.assign(alarmActs(state, session), {
   tap(id) {
     const profile = state.profile(id);
     if (state.preempts(profile)) {
@@ -58,9 +68,7 @@ const acts = {
     focusOn(".tile-start");
   },
   command,
-  stopNow: (id) => attempt(async () => takeInterlock(await agent.tripInterlock(id)), tellError),
-  reset: resetInterlock,
-  person: () => (state.mayControl() ? logOut() : askForPin("", () => undefined)),
+  person: () => session.press(),
   language() {
     setLanguage(language() === "vi" ? "en" : "vi");
     build();
@@ -71,15 +79,20 @@ const acts = {
     draw();
   },
   tryNow: () => live.tryNow(),
-};
+});
 
 build();
 live.start();
-refreshSession();
+session.refresh();
 window.setInterval(() => {
-  watchSession();
+  session.watch();
   draw();
 }, 1000);
+window.setInterval(() => {
+  if (state.link === "live") {
+    loadTimetable();
+  }
+}, TIMETABLE_EVERY_MS);
 followSystemTheme(draw);
 window.addEventListener("resize", measureTop);
 
@@ -89,6 +102,7 @@ function build() {
   document.title = t("ui.panel") + " · lophoc";
   const header = headerView(acts);
   const alarms = alarmsView(acts);
+  const timetable = timetableView(acts);
   const tiles = tilesView(acts);
   const lesson = lessonView(acts);
   const readings = readingsView();
@@ -101,9 +115,9 @@ function build() {
   while (page.firstChild) {
     page.firstChild.remove();
   }
-  page.append(header.node, alarms.node, opening.node, main);
+  page.append(header.node, alarms.node, timetable.node, opening.node, main);
   const columns = { update: () => (main.hidden = state.room === null || state.locked) };
-  views = [header, alarms, opening, columns, tiles, lesson, readings, devices, uplink];
+  views = [header, alarms, timetable, opening, columns, tiles, lesson, readings, devices, uplink];
   drawNow();
   measureTop();
 }
@@ -159,8 +173,27 @@ function becomeLive() {
     notice("good", t("away.back"));
   }
   draw();
-  refreshSession();
+  session.refresh();
   loadProfiles();
+  loadTimetable();
+}
+
+/** Other profiles or another timetable may hold. */
+function hearCatalogue(catalogue) {
+  if (catalogue !== null && catalogue.serial !== state.serial) {
+    state.serial = catalogue.serial;
+    loadProfiles();
+  }
+  loadTimetable();
+}
+
+async function loadTimetable() {
+  try {
+    state.timetable = await agent.getTimetable();
+  } catch (error) {
+    // then what was known holds on; a room without a catalogue has none
+  }
+  draw();
 }
 
 async function loadProfiles() {
@@ -199,96 +232,11 @@ async function becomeAway() {
   draw();
 }
 
-// sessions
-
-async function refreshSession() {
-  try {
-    state.setSession(await agent.getSession());
-  } catch (error) {
-    // the stream's own state says what is wrong
-  }
-  draw();
-}
-
-async function watchSession() {
-  if (state.sessionEndsAt !== null && state.sessionLeftS() === 0) {
-    state.sessionEndsAt = null;
-    await refreshSession();
-    if (!state.mayControl()) {
-      notice("plain", t("session.ended"));
-    }
-  }
-}
-
-function askForPin(what, onIn) {
-  openPinPad({
-    what,
-    pinsSet: state.session.pins_set !== false,
-    async logIn(pin) {
-      const session = await agent.logIn(pin);
-      state.setSession(Object.assign({ pins_set: true }, session));
-    },
-    onIn() {
-      announce(t("session.welcome", { who: t("session." + state.session.role) }));
-      if (state.locked) {
-        state.locked = false;
-        state.link = "opening";
-        live.resume();
-      }
-      draw();
-      onIn();
-    },
-  });
-}
-
-async function logOut() {
-  try {
-    await agent.logOut();
-    notice("plain", t("session.bye"));
-  } catch (error) {
-    tellError(error);
-  }
-  await refreshSession();
-  if (state.session.role === "open") {
-    becomeAway();
-  }
-}
-
-/** Do it as a teacher; ask for the PIN first where nobody, or no longer anybody, is logged in. */
-async function asTeacher(what, action) {
-  if (!state.mayControl()) {
-    askForPin(what, () => attempt(action, tellError));
-    return;
-  }
-  await attempt(action, async (error) => {
-    if (error.code !== "not-allowed") {
-      tellError(error);
-      return;
-    }
-    await refreshSession();
-    if (state.mayControl()) {
-      notice("bad", t("session.notEnough"));
-    } else {
-      askForPin(what, () => attempt(action, tellError));
-    }
-  });
-}
-
-async function attempt(action, otherwise) {
-  try {
-    await action();
-    refreshSession(); // what a person does renews the session
-  } catch (error) {
-    await otherwise(error);
-  }
-  draw();
-}
-
 // lessons
 
 function start(id, without) {
   const what = named(state.profile(id) ? state.profile(id).name : { vi: id });
-  asTeacher(what, () => sendLesson(() => agent.startLesson(id, without)));
+  session.asTeacher(what, () => sendLesson(() => agent.startLesson(id, without)));
 }
 
 async function sendLesson(ask) {
@@ -307,7 +255,7 @@ async function sendLesson(ask) {
 
 function preview(id, without) {
   const profile = state.profile(id);
-  asTeacher(t("ui.previewOf", { name: named(profile.name) }), async () => {
+  session.asTeacher(t("ui.previewOf", { name: named(profile.name) }), async () => {
     const asking = agent.previewLesson(id, without);
     openPreview(profile, state, () => answered(asking), (others) => {
       focusOn('[data-profile="' + id + '"] .tile-start');
@@ -324,7 +272,7 @@ function answered(asking) {
 
 function endLesson() {
   const lesson = state.lesson;
-  const end = () => asTeacher(t("ui.endLesson"), () => sendLesson(() => agent.endLesson()));
+  const end = () => session.asTeacher(t("ui.endLesson"), () => sendLesson(() => agent.endLesson()));
   if (lesson.state !== "ready") {
     end();
     return;
@@ -380,7 +328,7 @@ function speakOfLesson() {
 function command(device, target, value) {
   const key = device + " " + target;
   const what = deviceName(state.device(device), device);
-  asTeacher(what, async () => {
+  session.asTeacher(what, async () => {
     state.pending.set(key, value);
     state.failed.delete(device);
     draw();
@@ -399,23 +347,6 @@ function command(device, target, value) {
       state.pending.delete(key);
     }
   });
-}
-
-// interlocks
-
-function resetInterlock(id) {
-  const interlock = state.interlock(id);
-  const what = t("alarm.resetAsk", { name: named(interlock.name) });
-  const send = (reason) => asTeacher(what, async () => takeInterlock(await agent.resetInterlock(id, reason)));
-  if (state.mayControl()) {
-    openReset(interlock, send);
-  } else {
-    askForPin(what, () => openReset(interlock, send));
-  }
-}
-
-function takeInterlock(interlock) {
-  state.hear("interlock", interlock); // the stream says the rest
 }
 
 function tellError(error) {

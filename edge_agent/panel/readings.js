@@ -5,7 +5,7 @@ import { icon, keepChildren, make, setAttribute, setIcon, setText } from "./dom.
 import { clock, deviceName, number, readingWords, t } from "./words.js";
 
 const SAFETY = ["gas-sensor", "smoke-sensor", "door-sensor"];
-const MEASURING = ["air-sensor", "light-sensor", "presence-sensor", "power-meter", "experiment"].concat(SAFETY);
+const MEASURING = ["air-sensor", "light-sensor", "presence-sensor", "power-meter"].concat(SAFETY);
 const NOT_MEASURED = ["action", "linkquality", "battery", "battery_percent"];
 const JUST_NOW_S = 60;
 const MINUTES_UNTIL_S = 3600;

@@ -1,6 +1,7 @@
 // The page of the robot kits: joins what the agent says to what is shown, and what is tapped to what it is asked.
 
 import * as agent from "./agent.js";
+import { alarmActs, alarmsView } from "./alarms.js";
 import { pushButton } from "./buttons.js";
 import { closeDialog, openDialog } from "./dialog.js";
 import { make } from "./dom.js";
@@ -50,9 +51,9 @@ const live = new Live(
   { also: ["robots", "kit", "leases"] }
 );
 
-const session = new Session(state, { draw, tellError, onUnlocked: () => live.resume() });
+const session = new Session(state, { draw, tellError, onUnlocked: () => live.resume(), onLocked: becomeAway });
 
-const acts = {
+const acts = Object.assign(alarmActs(state, session), {
   deploy(name, run) {
     const program = state.library.programs.find((one) => one.name === name);
     wish(programName(program), () => robots.deploy(state.which(), name, run));
@@ -71,7 +72,7 @@ const acts = {
     state.search = text;
     draw();
   },
-  person: () => (state.mayControl() ? logOut() : session.ask("", () => undefined)),
+  person: () => session.press(),
   language() {
     setLanguage(language() === "vi" ? "en" : "vi");
     build();
@@ -82,7 +83,7 @@ const acts = {
     draw();
   },
   tryNow: () => live.tryNow(),
-};
+});
 
 build();
 live.start();
@@ -99,6 +100,7 @@ function build() {
   closeDialog();
   document.title = t("robots.title") + " · lophoc";
   const header = robotsHeaderView(acts);
+  const alarms = alarmsView(acts);
   const waiting = placeholderView();
   const tabs = tabsView(acts);
   const ready = readyView(acts);
@@ -113,10 +115,10 @@ function build() {
   while (page.firstChild) {
     page.firstChild.remove();
   }
-  page.append(header.node, waiting.node, main);
+  page.append(header.node, alarms.node, waiting.node, main);
   const nothing = () => state.locked || state.room === null || state.kits.length === 0;
   const whole = { update: () => (main.hidden = nothing()) };
-  views = [header, waiting, whole, tabs, job, ready, programs, firmwares, kits];
+  views = [header, alarms, waiting, whole, tabs, job, ready, programs, firmwares, kits];
   drawNow();
   measureTop();
 }
@@ -178,13 +180,6 @@ async function becomeAway() {
     // no answer: it is away, as the banner says
   }
   draw();
-}
-
-async function logOut() {
-  await session.logOut();
-  if (state.session.role === "open") {
-    becomeAway();
-  }
 }
 
 /** Ask the agent for it as a teacher; the stream says what becomes of it. */

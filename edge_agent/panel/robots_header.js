@@ -1,8 +1,10 @@
 // The top of the robot kits' page: which room, who is logged in, and the button that stops every robot.
 
+import { stopsView } from "./alarms.js";
 import { pushButton } from "./buttons.js";
-import { icon, make, setAttribute, setText } from "./dom.js";
+import { make, setAttribute, setText } from "./dom.js";
 import { bannerView, personWords } from "./header.js";
+import { pageLink } from "./page_links.js";
 import { theme } from "./settings.js";
 import { named, t } from "./words.js";
 
@@ -10,8 +12,7 @@ import { named, t } from "./words.js";
 export function robotsHeaderView(acts) {
   const name = make("h1");
   const simulated = make("span", { class: "badge" });
-  const backText = make("span", { class: "button-text" }, t("robots.toPanel"));
-  const panel = make("a", { class: "button quiet robots-back", href: "./" }, icon("back"), backText);
+  const links = [pageLink("panel"), pageLink("lab")];
   const other = t("ui.otherLanguage");
   const language = pushButton({ class: "quiet", icon: "language", text: other, onPress: acts.language });
   language.node.lang = other === "English" ? "en" : "vi";
@@ -25,12 +26,14 @@ export function robotsHeaderView(acts) {
     label: t("robots.stopAllMeans"),
     onPress: acts.stopAll,
   });
+  const stops = stopsView(acts);
   const banner = bannerView(acts);
   const bar = make(
     "div",
     { class: "bar" },
     make("div", { class: "where" }, name, simulated),
-    make("div", { class: "tools" }, panel, person.node, language.node, colours.node),
+    make("div", { class: "tools" }, ...links.map((link) => link.node), person.node, language.node, colours.node),
+    stops.node,
     stop.node
   );
   return {
@@ -46,6 +49,8 @@ export function robotsHeaderView(acts) {
       person.text(personWords(state));
       person.picture(state.mayControl() ? "leave" : "person");
       setAttribute(person.node, "data-role", state.session.role);
+      links.forEach((link) => link.update(state));
+      stops.update(state);
       stop.node.hidden = state.kits.length === 0;
       stop.refuse(state.link === "live" ? null : t("ui.notWhileAway"));
       banner.update(state);

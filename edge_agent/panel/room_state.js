@@ -19,6 +19,8 @@ export class RoomState {
     this.lesson = null;
     this.interlocks = [];
     this.uplink = null;
+    this.timetable = null; // what is on in the room and what comes next; null until it was told
+    this.serial = null; // of the catalogue that holds; null until one was told
     this.sending = false; // a lesson is being asked for or ended
     this.aheadMs = 0; // how far the agent's clock is ahead of this browser's
     this.dismissed = null;

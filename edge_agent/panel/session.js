@@ -5,7 +5,10 @@ import { announce, notice } from "./notices.js";
 import { openPinPad } from "./pin_pad.js";
 import { t } from "./words.js";
 
-/** `calls`: `draw()`, `tellError(error)`, `onUnlocked()` after a PIN where nothing was to be seen without one. */
+/**
+ * `calls`: `draw()`, `tellError(error)`, `onUnlocked()` after a PIN where nothing was to be seen without one, and
+ * `onLocked()` after logging out of a room of which nothing is to be seen without one.
+ */
 export class Session {
   constructor(state, calls) {
     this.state = state;
@@ -61,25 +64,39 @@ export class Session {
       this.calls.tellError(error);
     }
     await this.refresh();
+    if (this.state.session.role === "open") {
+      this.calls.onLocked();
+    }
+  }
+
+  /** What the button does that says who is logged in. */
+  press() {
+    if (this.state.mayControl()) {
+      this.logOut();
+    } else {
+      this.ask("", () => undefined);
+    }
+  }
+
+  /** Do it as whoever is logged in, or nobody. */
+  async attempt(action, otherwise) {
+    try {
+      await action();
+      this.refresh(); // what a person does renews the session
+    } catch (error) {
+      await (otherwise || this.calls.tellError)(error);
+    }
+    this.calls.draw();
   }
 
   /** Do it as a teacher; ask for the PIN first where nobody, or no longer anybody, is logged in. */
   async asTeacher(what, action) {
-    const attempt = async (otherwise) => {
-      try {
-        await action();
-        this.refresh(); // what a person does renews the session
-      } catch (error) {
-        await otherwise(error);
-      }
-      this.calls.draw();
-    };
-    const askFirst = () => this.ask(what, () => attempt(this.calls.tellError));
+    const askFirst = () => this.ask(what, () => this.attempt(action));
     if (!this.state.mayControl()) {
       askFirst();
       return;
     }
-    await attempt(async (error) => {
+    await this.attempt(action, async (error) => {
       if (error.code !== "not-allowed") {
         this.calls.tellError(error);
         return;

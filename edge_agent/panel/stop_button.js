@@ -71,7 +71,7 @@ export function stopButton(acts) {
     node,
     update(state) {
       const profile = state.emergency();
-      const buttons = state.alarms.filter((one) => one.button);
+      const buttons = state.interlocks.filter((one) => one.button);
       means = buttons.length
         ? t("lab.stopTrips", { names: buttons.map((one) => named(one.name)).join(", ") })
         : named(profile && profile.description);

@@ -3,7 +3,6 @@
 export const EN = {
   ui: {
     panel: "Control panel",
-    lab: "Laboratory",
     opening: "Connecting to the room's controller…",
     otherLanguage: "Tiếng Việt",
     toDark: "Dark",
@@ -16,7 +15,6 @@ export const EN = {
     startOf: "Start: {name}",
     noProfiles: "This room has no activities yet. Please call a technician.",
     now: "What the room is doing",
-    robots: "Robot kits",
     devices: "Devices",
     readings: "Sensors",
     allOff: "All off",
@@ -140,6 +138,17 @@ export const EN = {
     maybe: "may not work",
     needed: "required",
   },
+  pages: {
+    panel: "Control panel",
+    lab: "Laboratory",
+    robots: "Robot kits",
+  },
+  timetable: {
+    strip: "Timetable",
+    now: "Now:",
+    next: "Next:",
+    tomorrow: "tomorrow",
+  },
   alarm: {
     strip: "Safety alarms",
     waiting: "{name}: not known to be safe yet",
@@ -152,6 +161,7 @@ export const EN = {
     "seen-silent": "{device}: no longer says {what}",
     "seen-unreachable": "{device}: cannot be reached",
     "seen-panel": "somebody pressed the button on the panel",
+    "seen-unknown": "{device}: has said nothing yet",
     "seen-lost": "the gateway lost its memory of what was tripped",
     stands: "It cannot be reset yet:",
     again: "not yet, trying again",
@@ -209,6 +219,7 @@ export const EN = {
     "experiment:running": ["starting", "running", "will run", "did not start"],
     "experiment:paused": ["pausing", "paused", "will pause", "did not pause"],
     "experiment:idle": ["stopping", "stopped", "will stop", "did not stop"],
+    "program:none": ["stopping", "stopped", "will stop", "did not stop"],
     program: ["loading {value}", "loaded {value}", "will load {value}", "did not load {value}"],
     other: ["going to {value}", "at {value}", "will go to {value}", "did not go to {value}"],
   },
@@ -234,6 +245,7 @@ export const EN = {
     "experiment:running": "Running",
     "experiment:paused": "Paused",
     "experiment:idle": "Stopped",
+    "program:none": "Nothing runs",
     unknown: "Not known",
   },
   inputs: {

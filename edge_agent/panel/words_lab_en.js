@@ -5,7 +5,6 @@ export const LAB_EN = {
     title: "Laboratory",
     benches: "Benches",
     runs: "Recorded runs",
-    toPanel: "Room panel",
     allSimulated: "All simulated",
     someSimulated: "Some benches simulated",
     simulated: "simulated",
@@ -143,8 +142,5 @@ export const LAB_EN = {
     stopped: "The whole room was stopped at {time}.",
     stoppedMeans: "End it at the room's panel when it is safe.",
     stopFailed: "Not confirmed as stopped: {names}. Use the breaker or close the valve by hand.",
-    "interlock-tripped": "The interlock “{name}” tripped at {time}.",
-    "interlock-latched": "The interlock “{name}”: its cause is gone, it waits for a reset.",
-    "interlock-pending": "The interlock “{name}” is about to trip.",
   },
 };

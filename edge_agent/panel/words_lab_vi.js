@@ -5,7 +5,6 @@ export const LAB_VI = {
     title: "Phòng thí nghiệm",
     benches: "Các bàn",
     runs: "Lần đo đã ghi",
-    toPanel: "Bảng điều khiển",
     allSimulated: "Tất cả là mô phỏng",
     someSimulated: "Có bàn mô phỏng",
     simulated: "mô phỏng",
@@ -143,8 +142,5 @@ export const LAB_VI = {
     stopped: "Cả phòng đã dừng khẩn cấp lúc {time}.",
     stoppedMeans: "Kết thúc ở bảng điều khiển khi đã an toàn.",
     stopFailed: "Chưa xác nhận đã dừng: {names}. Hãy dùng cầu dao hoặc khóa van bằng tay.",
-    "interlock-tripped": "Khóa an toàn “{name}” đã ngắt lúc {time}.",
-    "interlock-latched": "Khóa an toàn “{name}”: nguyên nhân đã hết, chờ đặt lại.",
-    "interlock-pending": "Khóa an toàn “{name}” sắp ngắt.",
   },
 };

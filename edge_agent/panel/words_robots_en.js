@@ -3,7 +3,6 @@
 export const ROBOTS_EN = {
   robots: {
     title: "Robot kits",
-    toPanel: "Control panel",
     none: "This room names no robot kits.",
     opening: "Looking at the robot kits…",
     all: "All ({count})",
@@ -142,7 +141,7 @@ export const ROBOTS_EN = {
     ],
     flashing: ["This kit's firmware is being written.", "Wait until that is done."],
     leased: ["Somebody else holds this kit.", "Wait, or a teacher takes it over."],
-    interlocked: ["A safety interlock holds this kit back.", "Look at the alarms on the control panel."],
+    interlocked: ["A safety interlock holds this kit back.", "See the alarm strip at the top."],
     interrupted: ["The controller was restarted in the middle.", "Try again."],
     "not-now": ["This kit cannot do it now.", "Try again later."],
     refused: ["This kit refuses.", "Press its reset button and try again."],

@@ -3,7 +3,6 @@
 export const ROBOTS_VI = {
   robots: {
     title: "Bộ robot",
-    toPanel: "Bảng điều khiển",
     none: "Phòng này chưa khai báo bộ robot nào.",
     opening: "Đang xem các bộ robot…",
     all: "Tất cả ({count})",
@@ -135,7 +134,7 @@ export const ROBOTS_VI = {
     "no-record": ["Máy điều khiển không ghi được sổ; chưa ghi gì vào mạch.", "Gọi kỹ thuật viên xem thẻ nhớ của máy."],
     flashing: ["Bộ này đang được ghi firmware.", "Chờ ghi xong."],
     leased: ["Người khác đang giữ bộ này.", "Chờ họ trả, hoặc nhờ giáo viên lấy lại."],
-    interlocked: ["Khóa an toàn đang chặn bộ này.", "Xem cảnh báo trên bảng điều khiển."],
+    interlocked: ["Khóa an toàn đang chặn bộ này.", "Xem dải cảnh báo ở đầu trang."],
     interrupted: ["Máy điều khiển khởi động lại giữa chừng.", "Bấm thử lại."],
     "not-now": ["Bộ này chưa làm được lúc này.", "Thử lại sau."],
     refused: ["Bộ này không chịu làm.", "Bấm nút reset trên mạch rồi thử lại."],

@@ -3,7 +3,6 @@
 export const VI = {
   ui: {
     panel: "Bảng điều khiển",
-    lab: "Phòng thí nghiệm",
     opening: "Đang nối với máy điều khiển của phòng…",
     otherLanguage: "English",
     toDark: "Nền tối",
@@ -16,7 +15,6 @@ export const VI = {
     startOf: "Bắt đầu: {name}",
     noProfiles: "Phòng này chưa có hoạt động nào. Hãy gọi kỹ thuật viên.",
     now: "Phòng đang làm gì",
-    robots: "Bộ robot",
     devices: "Thiết bị",
     readings: "Cảm biến",
     allOff: "Tắt tất cả",
@@ -140,6 +138,17 @@ export const VI = {
     maybe: "có thể không được",
     needed: "bắt buộc",
   },
+  pages: {
+    panel: "Bảng điều khiển",
+    lab: "Phòng thí nghiệm",
+    robots: "Bộ robot",
+  },
+  timetable: {
+    strip: "Thời khóa biểu",
+    now: "Đang học:",
+    next: "Tiếp theo:",
+    tomorrow: "ngày mai",
+  },
   alarm: {
     strip: "Cảnh báo an toàn",
     waiting: "{name}: chưa biết có an toàn không",
@@ -152,6 +161,7 @@ export const VI = {
     "seen-silent": "{device}: không còn báo {what}",
     "seen-unreachable": "{device}: mất liên lạc",
     "seen-panel": "có người bấm nút trên bảng điều khiển",
+    "seen-unknown": "{device}: chưa báo gì",
     "seen-lost": "bộ điều khiển không còn nhớ đã ngắt những gì",
     stands: "Chưa đặt lại được:",
     again: "chưa được, đang thử lại",
@@ -210,6 +220,7 @@ export const VI = {
     "experiment:running": ["đang bắt đầu chạy", "đang chạy", "sẽ chạy", "không chạy được"],
     "experiment:paused": ["đang tạm dừng", "đã tạm dừng", "sẽ tạm dừng", "không tạm dừng được"],
     "experiment:idle": ["đang dừng", "đã dừng", "sẽ dừng", "không dừng được"],
+    "program:none": ["đang dừng", "đã dừng", "sẽ dừng", "không dừng được"],
     program: ["đang nạp {value}", "đã nạp {value}", "sẽ nạp {value}", "không nạp {value} được"],
     other: ["đang chỉnh {value}", "đã chỉnh {value}", "sẽ chỉnh {value}", "không chỉnh {value} được"],
   },
@@ -236,6 +247,7 @@ export const VI = {
     "experiment:running": "Đang chạy",
     "experiment:paused": "Tạm dừng",
     "experiment:idle": "Đã dừng",
+    "program:none": "Không chạy gì",
     unknown: "Chưa rõ",
   },
   // the sockets of a picture whose name does not say it all; the others are as on the device: hdmi1 is HDMI 1

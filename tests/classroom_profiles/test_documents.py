@@ -259,6 +259,7 @@ def test_an_emergency_waits_for_nothing_and_needs_nothing() -> None:
             (Role.PROJECTOR, "power"): False,
             (Role.DISPLAY, "power"): False,
             (Role.ROBOT_KIT, "robot"): "idle",
+            (Role.PRINTER_3D, "program"): "none",
             (Role.SOCKETS, "switch"): False,
             (Role.BENCH_POWER, "switch"): False,
             (Role.GAS_VALVE, "switch"): False,

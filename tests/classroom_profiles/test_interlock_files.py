@@ -23,6 +23,7 @@ devices:
   - {id: fan, role: ventilation, driver: d}
   - {id: bench, role: bench-power, driver: d}
   - {id: lock, role: door-lock, driver: d}
+  - {id: printer, role: printer-3d, driver: d}
 """
 SETS = ["door-open", "emergency-stop", "fire", "gas", "gas-detector", "over-current", "over-temperature"]
 
@@ -45,6 +46,14 @@ def test_a_built_in_set_has_its_files_name_and_two_languages(name: str) -> None:
         assert rule.advice.vi != rule.advice.en
 
 
+def test_what_gets_hot_or_moves_is_stopped_by_every_set_that_stops_experiments() -> None:
+    """A 3D printer is both, and goes on by itself for hours."""
+    for name in SETS:
+        told = {(str(one.role), str(one.set.command.target)) for rule in load_set(builtin_sets()[name]).interlocks
+                for one in rule.then}  # fmt: skip
+        assert (("printer-3d", "program") in told) is (("experiment", "experiment") in told), name
+
+
 def test_a_room_without_the_sensor_is_told_where_it_names_the_set(tmp_path: Path) -> None:
     path = tmp_path / "room.yaml"
     path.write_text(LAB.replace("gas-sensor", "light-sensor") + "interlock_sets: [gas]\n", encoding="utf-8")
@@ -52,7 +61,7 @@ def test_a_room_without_the_sensor_is_told_where_it_names_the_set(tmp_path: Path
         load_room(path)
     said = [str(problem) for problem in raised.value.problems]
     assert len(said) == 2
-    assert all(f"{path}:15:18: interlock_sets[0]: gas, when[" in one for one in said)
+    assert all(f"{path}:16:18: interlock_sets[0]: gas, when[" in one for one in said)
 
 
 def test_a_set_of_ones_own_is_read_from_beside_the_room(tmp_path: Path) -> None:
@@ -74,7 +83,7 @@ def test_what_is_wrong_in_a_set_of_ones_own_is_said_at_its_place(tmp_path: Path)
     assert "none.yaml:1:1: cannot be read: No such file or directory" in said
     assert "odd.yaml:1:1: interlocks: missing (its rules)" in said
     assert any(one.startswith("own.yaml:14:18: interlocks[0].then[0].device: the room has no device") for one in said)
-    assert any(one.startswith("room.yaml:15:49: interlock_sets[3]: ") for one in said)
+    assert any(one.startswith("room.yaml:16:49: interlock_sets[3]: ") for one in said)
 
 
 def test_the_sample_laboratory_has_interlocks_that_hold() -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from classroom_profiles.capability import Command, Value
+from classroom_profiles.interlock_rule import Rule
 from classroom_profiles.interlock_state import BY_HAND, CauseStands, Evaluator, NotTripped, Seen, State, Step
 from classroom_profiles.reading import Health, HealthState
 from tests.classroom_profiles.interlock_rooms import rule, rules, sets
@@ -17,9 +18,13 @@ OPEN, SHUT = Command.parse("switch", True), Command.parse("switch", False)
 
 def gas(*more: dict[str, Any], **test: Any) -> Evaluator:
     """Above 1000 for 2 s, or silent for 5 s."""
+    return Evaluator(gas_rules(*more, **test), 0)
+
+
+def gas_rules(*more: dict[str, Any], **test: Any) -> tuple[Rule, ...]:
     given = test or {"above": 1000, "for_s": 2}
     when = [{"device": "gas", "metric": "gas_ppm", **given}, {"device": "gas", "metric": "gas_ppm", "silent_s": 5}]
-    return Evaluator(rules(rule("gas", [*when, *more], THEN)), 0)
+    return rules(rule("gas", [*when, *more], THEN))
 
 
 def read(evaluator: Evaluator, value: Value, at_s: float, metric: str = "gas_ppm", device: str = "gas") -> list[Step]:
@@ -33,6 +38,16 @@ def test_it_is_not_known_to_be_safe_before_the_first_reading() -> None:
     assert evaluator.forbids("valve", SHUT) is None
     assert [(step.before, step.after) for step in read(evaluator, 20.0, 1)] == [(State.WAITING, State.ARMED)]
     assert evaluator.forbids("valve", OPEN) is None
+
+
+def test_what_was_never_read_stands_in_the_way_of_a_reset_as_unknown_and_not_as_dangerous() -> None:
+    evaluator = Evaluator(gas_rules(), 0, {"gas": BY_HAND})
+    assert [seen.test for seen in evaluator.stands("gas", 1 * S)] == ["unknown", "unknown"]
+    assert [seen.test for seen in evaluator.stands("gas", 6 * S)] == ["unknown", "silent"]
+    read(evaluator, 1001.0, 7)
+    assert [seen.test for seen in evaluator.stands("gas", 7 * S)] == ["above"]
+    evaluator.garbled("gas", "gas_ppm", 8 * S)
+    assert [seen.test for seen in evaluator.stands("gas", 8 * S)] == ["above"], "what was dangerous stays so"
 
 
 def test_a_dangerous_value_trips_once_it_has_lasted() -> None:

@@ -46,6 +46,13 @@ def clock() -> Clock:
     return Clock()
 
 
+@pytest.fixture(scope="session")
+def victoria(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """`host:port` of one server for all tests of a process."""
+    with victoria_metrics(tmp_path_factory.mktemp("victoria")) as address:
+        yield address
+
+
 @pytest.fixture(params=[*EXACT, "victoria"])
 def store(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: Clock
@@ -73,7 +80,11 @@ def _store(
             yield store
         return
     if request.param == "victoria":
-        with victoria_metrics(tmp_path) as address, _opened(_VictoriaAtOnce(address, clock)) as store:
+        address: str = request.getfixturevalue("victoria")
+        everything = {"match[]": '{__name__!=""}'}
+        where = f"http://{address}/api/v1/admin/tsdb/delete_series"
+        assert httpx.post(where, params=everything, trust_env=False, timeout=10.0).status_code == 204
+        with _opened(_VictoriaAtOnce(address, clock)) as store:
             yield store
         return
     influxdb: InfluxDB = request.getfixturevalue("influxdb")

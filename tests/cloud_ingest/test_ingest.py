@@ -1,11 +1,15 @@
 """`lophoc ingest` as a process, a real broker, a gateway that nobody made easy."""
 
+import itertools
 import signal
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import psutil
 import pytest
+from click.testing import CliRunner
 
 from classroom_profiles.capability import Value
 from classroom_profiles.telemetry import (
@@ -23,10 +27,14 @@ from classroom_profiles.telemetry import (
     with_layout,
     without_layout,
 )
+from classroom_profiles.topics import Address
+from cloud_ingest import cli
 from cloud_ingest.sqlite_store import SqliteStore
-from tests.cloud_ingest.gateway_peer import BASE_US, batch, gateway
+from tests.cloud_ingest.gateway_peer import BASE_US, Gateway, batch, gateway
 from tests.cloud_ingest.ingest_process import IngestProcess, ingest
 from tests.servers import Mosquitto
+
+_numbers = itertools.count()
 
 
 @pytest.fixture
@@ -37,6 +45,33 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def log(tmp_path: Path) -> Path:
     return tmp_path / "ingest.log"
+
+
+class Running(NamedTuple):
+    """Broker and ingest of those tests that stop neither of them: each has a school of its own."""
+
+    broker_url: str
+    path: Path
+    process: IngestProcess
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    folder = tmp_path_factory.mktemp("running")
+    path = folder / "store.sqlite"
+    with Mosquitto(folder) as broker, ingest(folder / "ingest.log", broker.url, f"sqlite:///{path}") as process:
+        yield Running(broker.url, path, process)
+
+
+@pytest.fixture
+def school() -> str:
+    return f"thcs-{next(_numbers)}"
+
+
+@pytest.fixture
+def peer(running: Running, school: str) -> Iterator[Gateway]:
+    with gateway(running.broker_url, school) as peer:
+        yield peer
 
 
 def stored(path: Path, school: str = "thcs-nguyen-du", room: str | None = None) -> int:
@@ -62,28 +97,24 @@ def columns(*some: Run) -> bytes:
     return with_layout(pack(layout, Clock.TRUSTED, 0, 20_000, some), layout)
 
 
-def test_a_batch_is_acknowledged_after_it_was_stored(mosquitto: Mosquitto, path: Path, log: Path) -> None:
-    with ingest(log, mosquitto.url, f"sqlite:///{path}") as process, gateway(mosquitto.url) as peer:
-        assert peer.answers(batch(1)) == Ack(digest(batch(1)), 100)
-        assert stored(path) == 100
-        assert process.stop() == 0
+def test_a_batch_is_acknowledged_after_it_was_stored(running: Running, peer: Gateway, school: str) -> None:
+    assert peer.answers(batch(1)) == Ack(digest(batch(1)), 100)
+    assert stored(running.path, school) == 100
 
 
-def test_the_school_is_the_topics(mosquitto: Mosquitto, path: Path, log: Path) -> None:
-    with ingest(log, mosquitto.url, f"sqlite:///{path}"):
-        for school in ("thcs-a", "thcs-b"):
-            with gateway(mosquitto.url, school) as peer:
-                peer.answers(batch(1))
-        assert [stored(path, school) for school in ("thcs-a", "thcs-b")] == [100, 100]
+def test_the_school_is_the_topics(running: Running) -> None:
+    for school in ("thcs-a", "thcs-b"):
+        with gateway(running.broker_url, school) as peer:
+            peer.answers(batch(1))
+    assert [stored(running.path, school) for school in ("thcs-a", "thcs-b")] == [100, 100]
 
 
 def test_a_batch_that_comes_again_is_acknowledged_again_and_stored_once(
-    mosquitto: Mosquitto, path: Path, log: Path
+    running: Running, peer: Gateway, school: str
 ) -> None:
-    with ingest(log, mosquitto.url, f"sqlite:///{path}"), gateway(mosquitto.url) as peer:
-        for _ in range(3):
-            assert peer.answers(batch(1)).stored == 100
-        assert stored(path) == 100
+    for _ in range(3):
+        assert peer.answers(batch(1)).stored == 100
+    assert stored(running.path, school) == 100
 
 
 @pytest.mark.parametrize(
@@ -101,27 +132,24 @@ def test_a_batch_that_comes_again_is_acknowledged_again_and_stored_once(
     ids=["empty", "garbage", "cut", "half", "huge", "map", "version 1", "many"],
 )
 def test_what_cannot_be_read_is_answered_and_the_next_batch_is_stored(
-    mosquitto: Mosquitto, path: Path, log: Path, payload: bytes
+    running: Running, peer: Gateway, school: str, payload: bytes
 ) -> None:
-    with ingest(log, mosquitto.url, f"sqlite:///{path}"), gateway(mosquitto.url) as peer:
-        ack = peer.answers(payload)
-        assert (ack.stored, bool(ack.unreadable)) == (0, True)
-        assert peer.answers(batch(1)).stored == 100
-        assert stored(path) == 100
+    ack = peer.answers(payload)
+    assert (ack.stored, bool(ack.unreadable)) == (0, True)
+    assert peer.answers(batch(1)).stored == 100
+    assert stored(running.path, school) == 100
 
 
-def test_a_batch_of_a_later_version_stays_with_its_gateway(mosquitto: Mosquitto, path: Path, log: Path) -> None:
-    later = bytes([VERSION + 1]) + batch(1)[1:]
-    with ingest(log, mosquitto.url, f"sqlite:///{path}") as centre, gateway(mosquitto.url) as peer:
-        peer.send(later)
-        peer.wait_answers(1)
-        ack = peer.acks[0]
-        assert (ack.settles, ack.busy, ack.unreadable, ack.slow_s) == (False, True, "", 60.0)
-        centre.wait_for("this centre reads 2")
-        assert peer.answers(batch(1)).stored == 100
+def test_a_batch_of_a_later_version_stays_with_its_gateway(running: Running, peer: Gateway) -> None:
+    peer.send(bytes([VERSION + 1]) + batch(1)[1:])
+    peer.wait_answers(1)
+    ack = peer.acks[0]
+    assert (ack.settles, ack.busy, ack.unreadable, ack.slow_s) == (False, True, "", 60.0)
+    running.process.wait_for("this centre reads 2")
+    assert peer.answers(batch(1)).stored == 100
 
 
-def test_a_bad_point_does_not_cost_its_neighbours(mosquitto: Mosquitto, path: Path, log: Path) -> None:
+def test_a_bad_point_does_not_cost_its_neighbours(running: Running, peer: Gateway, school: str) -> None:
     payload = columns(
         column([0, 1, 2], [400.0, float("nan"), 403.0]),
         column([0, 0, 1], [1.0, 2.0, 3.0], room="a102"),
@@ -129,35 +157,33 @@ def test_a_bad_point_does_not_cost_its_neighbours(mosquitto: Mosquitto, path: Pa
         column([2**62], [1.0], room="a103"),
         column([1], ["tab\there"], room="a104"),
     )
-    with ingest(log, mosquitto.url, f"sqlite:///{path}"), gateway(mosquitto.url) as peer:
-        ack = peer.answers(payload)
-        assert ack.stored == 4
-        assert ack.refused == {
-            Refusal.NOT_FINITE: 1, Refusal.TIME_ORDER: 1, Refusal.TAG: 1, Refusal.TIME_RANGE: 1,
-            Refusal.TEXT: 1,
-        }  # fmt: skip
-        assert (stored(path, room="a101"), stored(path, room="a102"), stored(path)) == (2, 2, 4)
-        assert stored(path, "other") == 0
+    ack = peer.answers(payload)
+    assert ack.stored == 4
+    assert ack.refused == {
+        Refusal.NOT_FINITE: 1, Refusal.TIME_ORDER: 1, Refusal.TAG: 1, Refusal.TIME_RANGE: 1,
+        Refusal.TEXT: 1,
+    }  # fmt: skip
+    path = running.path
+    assert (stored(path, school, "a101"), stored(path, school, "a102"), stored(path, school)) == (2, 2, 4)
+    assert stored(path, "other") == 0
 
 
-def test_a_layout_is_asked_for_once_and_then_known(mosquitto: Mosquitto, path: Path, log: Path) -> None:
+def test_a_layout_is_asked_for_once_and_then_known(running: Running, peer: Gateway, school: str) -> None:
     bare = [without_layout(batch(number))[0] for number in range(3)]
-    with ingest(log, mosquitto.url, f"sqlite:///{path}"), gateway(mosquitto.url) as peer:
-        assert peer.answers(bare[0]) == Ack(digest(bare[0]), 0, need_layout=True)
-        assert peer.answers(batch(0)).stored == 100
-        assert [peer.answers(payload).stored for payload in bare] == [100, 100, 100]
-        assert stored(path) == 300
+    assert peer.answers(bare[0]) == Ack(digest(bare[0]), 0, need_layout=True)
+    assert peer.answers(batch(0)).stored == 100
+    assert [peer.answers(payload).stored for payload in bare] == [100, 100, 100]
+    assert stored(running.path, school) == 300
 
 
-def test_a_topic_of_another_shape_changes_nothing(mosquitto: Mosquitto, path: Path, log: Path) -> None:
-    with ingest(log, mosquitto.url, f"sqlite:///{path}") as process, gateway(mosquitto.url) as peer:
-        for topic in ("lophoc/1/THCS/gw/up", "lophoc/1/a b/gw/up", "lophoc/1//gw/up", "lophoc/1/x,y=z/gw/up"):
-            peer.send(batch(1), topic)
-        peer.send(b"online", "lophoc/1/thcs-nguyen-du/gw-1/status")
-        assert peer.answers(batch(2)).stored == 100
-        assert [ack.batch for ack in peer.acks] == [digest(batch(2))]
-        assert stored(path) == 100
-        assert process.process.poll() is None
+def test_a_topic_of_another_shape_changes_nothing(running: Running, peer: Gateway, school: str) -> None:
+    for topic in ("lophoc/1/THCS/gw/up", "lophoc/1/a b/gw/up", "lophoc/1//gw/up", "lophoc/1/x,y=z/gw/up"):
+        peer.send(batch(1), topic)
+    peer.send(b"online", Address(school, "gw-1").topic("status"))
+    assert peer.answers(batch(2)).stored == 100
+    assert [ack.batch for ack in peer.acks] == [digest(batch(2))]
+    assert stored(running.path, school) == 100
+    assert running.process.process.poll() is None
 
 
 def test_a_restarted_broker_is_found_again(mosquitto: Mosquitto, path: Path, log: Path) -> None:
@@ -239,8 +265,8 @@ def test_a_wrong_option_ends_all_workers_at_once(mosquitto: Mosquitto, tmp_path:
         ("mqtt://host", "nothing://x", "no store known"),
     ],
 )
-def test_wrong_use_is_exit_code_2(log: Path, broker: str, store: str, says: str) -> None:
-    with IngestProcess(log, "--broker", broker, "--store", store) as process:
-        assert process.process.wait(20.0) == 2
-    assert says in log.read_text()
-    assert "secret" not in log.read_text()
+def test_wrong_use_is_exit_code_2(broker: str, store: str, says: str) -> None:
+    told = CliRunner().invoke(cli.ingest, ["--broker", broker, "--store", store])
+    assert told.exit_code == 2
+    assert says in told.output
+    assert "secret" not in told.output

@@ -1,5 +1,6 @@
 """Last values: the newest counts, whoever writes and whatever becomes of the file, and what changed is told once."""
 
+import contextlib
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -11,9 +12,10 @@ from classroom_profiles.layout import Layout
 from classroom_profiles.telemetry import Measurement, Run, Series
 from classroom_profiles.topics import Address
 from cloud_ingest import last_rows, last_values
-from cloud_ingest.last_seed import seed
+from cloud_ingest.last_seed import Seeding, seed
 from cloud_ingest.last_values import Last, LastValues, LastValuesUnavailable
 from cloud_ingest.store import Portion, store_of
+from tests.waiting import until
 
 NOW = 1_790_000_000_000_000
 S = 1_000_000
@@ -162,7 +164,7 @@ def test_a_file_of_a_later_version_is_left_alone(path: Path) -> None:
     assert sqlite3.connect(path).execute("PRAGMA user_version").fetchone() == (9,)
 
 
-@pytest.mark.parametrize("damage", [b"this is no database, and never was one" * 200, None])
+@pytest.mark.parametrize("damage", [bytes(8192), None])
 def test_a_damaged_file_is_begun_anew(path: Path, clock: Clock, damage: bytes | None) -> None:
     with LastValues(path, clock_us=clock, flush_s=3600.0) as lasts:
         for number in range(500):
@@ -174,6 +176,61 @@ def test_a_damaged_file_is_begun_anew(path: Path, clock: Clock, damage: bytes | 
         lasts.flush()
         assert [row.value for row in lasts.latest()] == [2.0]
         assert not lasts.is_seeded()
+
+
+def test_a_file_of_another_kind_is_left_alone(path: Path) -> None:
+    path.write_text("school,ward\n" * 1000, encoding="utf-8")
+    with pytest.raises(LastValuesUnavailable), LastValues(path):
+        pass
+    assert path.read_text(encoding="utf-8").startswith("school,ward")
+
+
+@pytest.mark.parametrize("damage", ["pages", "a room", "names"])
+def test_a_file_that_is_damaged_while_it_is_in_use_is_begun_anew_with_what_comes_in(
+    lasts: LastValues, path: Path, damage: str
+) -> None:
+    for number in range(500):
+        say(lasts, run("co2_ppm", (NOW, 1.0), room=f"room-{number}"))
+    lasts.flush()
+    with contextlib.closing(sqlite3.connect(path)) as other:
+        if damage == "pages":
+            other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            path.write_bytes(path.read_bytes()[:4096] + b"\xa5" * (path.stat().st_size - 4096))
+        else:
+            a_room, names = "UPDATE room SET lasts = x'ff00' WHERE room = 'room-3'", "UPDATE room SET names = 999"
+            other.execute(a_room if damage == "a room" else names)
+            other.commit()
+    say(lasts, run("noise_db", (NOW + S, 2.0), room="room-3"), run("noise_db", (NOW + S, 3.0), room="room-4"))
+    with pytest.raises(LastValuesUnavailable):
+        lasts.flush()
+    lasts.flush()
+    assert [row.value for row in lasts.latest()] == [2.0, 3.0]
+    assert not lasts.is_seeded()
+
+
+def test_one_room_that_is_damaged_hides_no_other(
+    lasts: LastValues, path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    say(lasts, *[run("co2_ppm", (NOW, float(number)), room=f"r{number}") for number in range(3)])
+    lasts.flush()
+    with contextlib.closing(sqlite3.connect(path)) as other:
+        other.execute("UPDATE room SET lasts = x'ff00' WHERE room = 'r1'")
+        other.commit()
+    with LastValues(path, create=False) as reader:
+        assert [row.value for row in reader.latest()] == [0.0, 2.0]
+    assert "thcs/r1" in caplog.text
+
+
+def test_a_file_begun_anew_is_filled_from_the_store_again(lasts: LastValues, path: Path, tmp_path: Path) -> None:
+    store = store_of(f"sqlite:///{tmp_path}/store.sqlite")
+    store.open()
+    store.write([Portion("thcs", [run("co2_ppm", (NOW, 1.0))])])
+    with Seeding(lasts, store, lambda: ["thcs"], again_s=0.01):
+        until(lambda: [row.value for row in lasts.latest()] == [1.0])
+        for behind in ("", "-wal", "-shm"):
+            Path(f"{path}{behind}").unlink()
+        until(lambda: path.exists() and [row.value for row in lasts.latest()] == [1.0])
+    store.close()
 
 
 def test_a_file_that_was_taken_away_is_begun_anew_and_its_readers_follow(

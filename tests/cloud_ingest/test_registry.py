@@ -4,6 +4,7 @@ import json
 import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -184,12 +185,60 @@ def test_a_reader_makes_no_file(path: Path) -> None:
     assert not path.exists()
 
 
-def test_a_file_of_another_kind_is_left_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize("create", [False, True])
+def test_a_file_of_another_kind_is_left_alone(tmp_path: Path, create: bool) -> None:
     path = tmp_path / "notes.txt"
     path.write_text("something that someone wrote\n" * 100, encoding="utf-8")
     with pytest.raises(RegistryUnavailable):
-        Registry(path, create=False).__enter__()
+        Registry(path, create=create).__enter__()
     assert path.read_text(encoding="utf-8").startswith("something")
+
+
+def damage(path: Path, first: bytes | None = None) -> None:
+    """All but the first page, or that one too."""
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    path.write_bytes((first or path.read_bytes()[:4096]) + b"\xa5" * (path.stat().st_size - 4096))
+
+
+@pytest.mark.parametrize("first", [None, bytes(4096)])
+def test_a_damaged_file_is_put_aside_and_another_begun(path: Path, clock: Clock, first: bytes | None) -> None:
+    with Registry(path, clock_us=clock, flush_s=3600.0) as registry:
+        registry.on_status(GATEWAY, status("online"))
+    damage(path, first)
+    with Registry(path, clock_us=clock, flush_s=3600.0) as registry:
+        assert registry.gateways() == []
+        registry.on_status(GATEWAY, status("off"))
+        registry.flush()
+        assert len(registry.gateways()) == 1
+    assert b"\xa5" * 4096 in Path(f"{path}.corrupt-1").read_bytes()
+
+
+def test_a_file_that_is_damaged_in_use_is_put_aside_and_nothing_that_comes_in_is_missed(
+    registry: Registry, path: Path
+) -> None:
+    registry.on_status(GATEWAY, status("online"))
+    registry.flush()
+    damage(path)
+    registry.on_status(GATEWAY, status("off"))
+    with pytest.raises(RegistryUnavailable):
+        registry.flush()
+    registry.flush()
+    assert [spell.what for spell in registry.spells("thcs", "gw-1")] == ["off"]
+    assert Path(f"{path}.corrupt-1").exists()
+
+
+def test_a_file_that_was_taken_away_is_begun_anew_and_its_readers_follow(registry: Registry, path: Path) -> None:
+    registry.on_status(GATEWAY, status("online"))
+    registry.flush()
+    with Registry(path, create=False) as reader:
+        assert len(reader.gateways()) == 1
+        for behind in ("", "-wal", "-shm"):
+            Path(f"{path}{behind}").unlink()
+        registry.on_status(GATEWAY, status("off"))
+        registry.on_status(Address("thcs", "gw-2"), status("online"))
+        registry.flush()
+        assert len(reader.gateways()) == 2
 
 
 def test_only_the_users_own_folder_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,11 +18,12 @@ from classroom_profiles.reading import Change, Health, HealthState
 from classroom_profiles.room import Room
 from classroom_profiles.state import Control
 from classroom_profiles.topics import Address
-from edge_agent import fleet, fleet_routes
+from edge_agent import catalogue_routes, fleet, fleet_routes
 from edge_agent.access import Access
 from edge_agent.api import PANEL, Parts, make_api
 from edge_agent.app import Server, bind
 from edge_agent.boot import boot_id
+from edge_agent.catalogue import Catalogue
 from edge_agent.changes import Changes
 from edge_agent.connection import Connection
 from edge_agent.events import Events
@@ -34,7 +35,7 @@ from edge_agent.lab_routes import router
 from edge_agent.latches import LatchStore
 from edge_agent.lesson_store import LessonStore
 from edge_agent.lessons import Lessons
-from edge_agent.live_room import LiveRoom
+from edge_agent.live_room import LiveRoom, now_us
 from edge_agent.pins import FILE, Pins
 from edge_agent.uplink import Uplink
 from edge_agent.views import Views
@@ -221,20 +222,24 @@ async def served(
         live = LiveRoom(there, Wires(), changes, journal.write, kind_of=find if real else lambda _: kind, guard=rules)
         lab = await stack.enter_async_context(opened(data, live, journal.write))
         robots = await stack.enter_async_context(fleet.opened(data, live, journal.write, lab.leases.check, library))
-        by_id = {one.id: one for one in profiles}
+        catalogue = Catalogue(
+            data, there.school, profiles, is_safe=lambda: True, record=journal.write, changed=changes.catalogue,
+            place=(there.room, there.gateway_id), clock_us=now_us,
+        )  # fmt: skip
+        by_id = catalogue.profiles
         lessons = Lessons(live, by_id, store, changes, journal.write, pause_s=0, may_tell=lab.leases.check)
         rules.when_tripped(lessons.interlocked)
         uplink = Uplink("mqtt://127.0.0.1:1", Address(there.school, there.gateway_id), journal, changes.uplink)
-        views = Views(live, lessons, rules, journal, uplink, lab.views)
+        views = Views(live, lessons, rules, journal, uplink, lab.views, catalogue)
         views.fleet = robots.views
         events = Events(views, changes, heartbeat_s=heartbeat_s, most=most)
         access = Access(Pins(data / FILE, PINS if pins is None else pins), open_view)
         parts = Parts(
             live, lessons, rules, by_id, views, events, access, lambda: True, panel or PANEL,
-            lab=lab, fleet=robots,
+            lab=lab, fleet=robots, catalogue=catalogue,
         )  # fmt: skip
         ready = asyncio.Event()
-        guard = Guard(make_api(parts, router, fleet_routes.router), names)
+        guard = Guard(make_api(parts, router, fleet_routes.router, catalogue_routes.router), names)
         server = Server(guard, ready.set, connection)
         listening = bind("127.0.0.1", 0)
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"

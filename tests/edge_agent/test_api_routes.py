@@ -11,7 +11,7 @@ from fastapi import APIRouter, FastAPI
 from fastapi.openapi.models import OpenAPI
 from starlette.routing import Mount, Route, WebSocketRoute
 
-from edge_agent import fleet_routes, views
+from edge_agent import catalogue_routes, fleet_routes, views
 from edge_agent.api import GuardedRoute, Reset, Start, Tell, make_api
 from edge_agent.fleet_routes import Deploy, Flash, Kits, Run
 from edge_agent.lab_routes import Annotate, Renew, TakeOver, Wanted, router
@@ -53,6 +53,8 @@ RANKS = {
     ("GET", "/api/interlocks"): "viewer",
     ("POST", "/api/interlocks/{interlock}/trip"): "viewer",
     ("POST", "/api/interlocks/{interlock}/reset"): "teacher",
+    ("GET", "/api/catalogue"): "viewer",
+    ("GET", "/api/timetable"): "viewer",
     ("GET", "/api/robots"): "viewer",
     ("POST", "/api/robots/check"): "teacher",
     ("POST", "/api/robots/deploy"): "teacher",
@@ -94,7 +96,7 @@ async def there(tmp_path: Path) -> AsyncIterator[Served]:
 
 @pytest.fixture
 async def api(there: Served) -> FastAPI:
-    return make_api(there.parts, router, fleet_routes.router)
+    return make_api(there.parts, router, fleet_routes.router, catalogue_routes.router)
 
 
 async def test_every_route_declares_who_may(api: FastAPI) -> None:

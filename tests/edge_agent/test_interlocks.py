@@ -101,7 +101,7 @@ async def test_a_command_that_has_to_give_way_without_going_against_it_may_come_
     hanging = asyncio.create_task(lab.live.command("bench", SHUT, 60.0))
     await lab["bench"].until_told()
     lab["gas"].become("gas_ppm", 1200.0)
-    with pytest.raises(NotNow, match="an interlock took the device"):
+    with pytest.raises(NotNow, match="it had to give way to what cannot wait"):
         await hanging
     lab.let_go()
     await lab.until_done()

@@ -17,9 +17,8 @@ from edge_agent.gateway_points import gateway_metrics
 from edge_agent.journal import Journal
 from edge_agent.lesson import LessonState
 from edge_agent.telemetry_points import health_points
-from edge_agent.uplink import Uplink
+from edge_agent.uplink_client import status as uplink_status
 from firmware_bridge.mqtt_dialects.dialect import UNITS as DIALECT_UNITS
-from tests.edge_agent.gateway_child import ADDRESS
 from tests.edge_agent.journal_peer import opened
 
 PAGE = (Path(__file__).parents[2] / "docs" / "telemetry.md").read_text(encoding="utf-8")
@@ -56,7 +55,7 @@ def test_the_fields_of_an_ack_are_on_the_page() -> None:
 def test_the_fields_of_a_status_are_on_the_page(tmp_path: Path) -> None:
     journal = opened(tmp_path / "journal.sqlite")
     try:
-        status = msgspec.json.decode(Uplink("mqtt://broker", ADDRESS, journal, lambda: None).status("online"))
+        status = msgspec.json.decode(uplink_status("online", journal))
     finally:
         journal.close()
     assert first_cells(section("### The status")) == list(status)

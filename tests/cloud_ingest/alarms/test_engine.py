@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from classroom_profiles.metrics import find
 from classroom_profiles.telemetry import Measurement, Series
 from cloud_ingest.alarms.rules import RuleSet
 from cloud_ingest.alarms.rules_file import builtin_rules
@@ -18,6 +19,7 @@ from cloud_ingest.alarms.sources import Soon, forecasts_in
 from cloud_ingest.alarms.transition import Cleared, Raised
 from cloud_ingest.forecasts.forecast import Forecast, Wear
 from cloud_ingest.forecasts.forecast_file import ForecastFile
+from edge_agent.telemetry_points import interlock_point
 from tests.cloud_ingest.alarms.alarm_city import MONDAY_9_US, Desk, P, S, gateway, lost, rules
 
 _WORDS = """
@@ -209,6 +211,31 @@ def test_an_event_holds_until_it_is_over_or_for_its_time(tmp_path: Path) -> None
     desk.wait(590)
     assert len(desk.holding) == 1
     desk.wait(15)
+    assert desk.holding == {}
+
+
+def test_what_an_agent_tells_of_a_trip_raises_the_built_in_alarm_and_its_reset_clears_it() -> None:
+    """By the very points of the agent, of which each metric is in the schema."""
+    desk = Desk(builtin_rules())
+
+    def told(rule: str, metric: str, value: str) -> None:
+        desk.now_us += S
+        point = interlock_point("lab", rule, metric, value, desk.now_us)
+        assert find(point.series.measurement, point.series.metric) is not None
+        series = point.series
+        more: dict[str, Any] = {"device": series.device, "role": series.role, "room": series.room}
+        desk.feed([P(point.value, point.time_us, series.metric, measurement=series.measurement, **more)])
+
+    told("gas", "interlock_tripped", "gas.gas_ppm > 1000 (1250)")
+    told("stop", "interlock_tripped", "the panel's button")
+    told("gas", "interlock_confirmed", "valve.switch=off")
+    assert [text.partition(": ")[2].partition(" (thcs")[0] for text in desk.texts] == [
+        "gas.gas_ppm > 1000 (1250)",
+        "the panel's button",
+    ]
+    told("gas", "interlock_reset", "technician")
+    assert len(desk.holding) == 1
+    told("stop", "interlock_reset", "teacher")
     assert desk.holding == {}
 
 

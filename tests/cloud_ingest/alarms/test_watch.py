@@ -11,6 +11,8 @@ from cloud_ingest.alarms.alarm import AlarmState, Everything
 from cloud_ingest.alarms.inbox import Alarms, InboxUnavailable, Wanted
 from cloud_ingest.alarms.watch import Sources, Watch
 from cloud_ingest.gateways import Gateway
+from cloud_ingest.registry import RegistryUnavailable
+from cloud_ingest.store import StoreUnavailable
 from tests.cloud_ingest.alarms.alarm_city import MONDAY_9_US, P, S
 
 _RULES = """
@@ -109,6 +111,16 @@ def test_a_source_that_fails_costs_time_only(tmp_path: Path, world: World, watch
     world.fails = None
     _until(lambda: _all(tmp_path)[0][1] is AlarmState.CLEARED)
     assert len(_all(tmp_path)) == 1
+
+
+@pytest.mark.parametrize("why", [StoreUnavailable("refused"), RegistryUnavailable("locked"), OSError("the disk")])
+def test_what_is_away_is_a_sentence_in_the_log_and_no_traceback(
+    world: World, watch: Watch, caplog: pytest.LogCaptureFixture, why: Exception
+) -> None:
+    world.fails = why
+    _until(lambda: watch.counts.failures > 2)
+    said = [record for record in caplog.records if record.name == "lophoc.ingest.alarms"]
+    assert [(record.exc_info, str(why) in record.getMessage()) for record in said] == [(None, True)]
 
 
 def test_an_inbox_that_is_away_loses_nothing(tmp_path: Path, world: World, watch: Watch) -> None:

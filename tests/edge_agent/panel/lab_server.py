@@ -22,9 +22,11 @@ class LabServer:
     """At `url` while it is entered. `run` does something in its loop, `told` waits there for it."""
 
     def __init__(
-        self, data: Path, benches: tuple[str, ...] = BENCHES, speed: float = 1.0, open_view: bool = True
-    ) -> None:
+        self, data: Path, benches: tuple[str, ...] = BENCHES, speed: float = 1.0, open_view: bool = True,
+        interlocks: tuple[dict[str, Any], ...] = (),
+    ) -> None:  # fmt: skip
         self._data, self._names, self._speed, self._open_view = data, benches, speed, open_view
+        self._interlocks = interlocks
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._serve, name="lab server")
         self._ready = threading.Event()
@@ -114,4 +116,5 @@ class LabServer:
             for number, (name, one) in enumerate(self.benches.items(), 1)
         ]
         name = {"vi": "Phòng thí nghiệm B203", "en": "Laboratory B203"}
-        return Room.model_validate({"school": "thcs-thu", "room": "b203", "name": name, "devices": devices})
+        room = {"school": "thcs-thu", "room": "b203", "name": name, "devices": devices}
+        return Room.model_validate(room | {"interlocks": list(self._interlocks)})

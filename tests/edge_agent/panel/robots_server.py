@@ -8,12 +8,22 @@ from typing import Any, Self
 
 import yaml
 
+from classroom_profiles.interlock import Interlock
+from classroom_profiles.model import Name
 from edge_agent.fleet_desk import FleetDesk
 from firmware_bridge.fleet.each import Patience
 from tests.edge_agent.served_room import Served, served
 from tests.firmware_bridge.fleet.lab import Lab, lab
 
 BATTERY = {"pin": 26, "empty_v": 3.3, "full_v": 4.2}
+NAME = Name(vi="Phòng Lab của câu lạc bộ STEM", en="Lab of the STEM club")
+STOP = Interlock.model_validate(
+    {
+        "id": "stop", "name": {"vi": "Dừng khẩn cấp", "en": "Emergency stop"},
+        "advice": {"vi": "Nhấc robot lên.", "en": "Lift the robots."}, "panel": "button",
+        "then": [{"role": "robot-kit", "set": {"robot": "idle"}}], "reset_by": "teacher",
+    }
+)  # fmt: skip
 _PATIENCE_S = 30.0
 
 
@@ -98,7 +108,8 @@ class RobotsServer:
             self._lab.micropython("mp-02").analog[26] = 34_000
             library = self._lab.library(firmware=">=1.20,<2")
             self._add_firmware(library)
-            async with served(self._data / "data", real=self._lab.room, library=library) as self._there:
+            room = self._lab.room.model_copy(update={"interlocks": (STOP,), "name": NAME})
+            async with served(self._data / "data", real=room, library=library) as self._there:
                 await self._there.live.settled(_PATIENCE_S)
                 self._ready.set()
                 await self._over.wait()

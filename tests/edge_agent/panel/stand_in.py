@@ -37,6 +37,7 @@ class StandIn:
         self.url = f"http://127.0.0.1:{self.port}/"
         self.room: Json = scenes.room()
         self.profiles = [scenes.profile(one) for one in scenes.PROFILES.values()]
+        self.timetable: Json = {"day": "2026-09-07", "lessons": [], "now": None, "next": None}
         self.asked: list[tuple[str, str, Any]] = []
         """Method, path and content of each question that wanted something done."""
         self.role: str | None = None
@@ -121,6 +122,7 @@ class StandIn:
             Route("/api/health", self._health),
             Route("/api/session", self._session, methods=["GET", "POST", "DELETE"]),
             Route("/api/profiles", self._profiles),
+            Route("/api/timetable", self._timetable),
             Route("/api/events", self._events),
             Route("/api/lesson", self._lesson, methods=["POST", "DELETE"]),
             Route("/api/interlocks/{id}/{what}", self._interlock, methods=["POST"]),
@@ -134,6 +136,9 @@ class StandIn:
 
     async def _profiles(self, _: Request) -> Response:
         return _answer(self.profiles)
+
+    async def _timetable(self, _: Request) -> Response:
+        return _answer(self.timetable)
 
     async def _session(self, request: Request) -> Response:
         if request.method == "POST":

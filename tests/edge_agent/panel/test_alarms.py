@@ -4,6 +4,7 @@ from playwright.sync_api import Page, expect
 
 from tests.edge_agent.panel import scenes
 from tests.edge_agent.panel.stand_in import TEACHER, StandIn
+from tests.edge_agent.panel.test_access import serious
 from tests.edge_agent.panel.test_panel import press_pin
 
 RESET = "/api/interlocks/gas/reset"
@@ -36,7 +37,8 @@ def test_a_trip_says_what_tripped_what_was_done_and_what_to_do(agent: StandIn, p
     expect(alarm.locator(".alarm-advice")).to_have_text("Mở cửa sổ.")
     expect(alarm.locator(".alarm-done")).to_have_text("Quạt thông gió: đang bật")
     expect(alarm.locator(".alarm-stands")).to_contain_text("Chưa đặt lại được")
-    expect(alarm).to_have_attribute("role", "alert")
+    expect(alarm.locator(".alarm-words")).to_have_attribute("role", "alert")
+    assert serious(page) == []
     agent.say_interlock(scenes.interlock("latched"))
     expect(alarm.locator(".alarm-title")).to_have_text("Rò khí: nguyên nhân đã hết, chờ đặt lại")
     expect(alarm.locator(".alarm-done")).to_have_text("Quạt thông gió: đã bật")
@@ -85,6 +87,29 @@ def test_while_the_cause_stands_or_a_technician_is_needed_the_button_says_so(age
     page.locator(".alarm-reset").click(force=True)
     expect(page.locator(".notice")).to_contain_text("Chỉ kỹ thuật viên mới đặt lại được.")
     assert resets(agent) == []
+
+
+def test_what_is_confirmed_is_told_together_and_what_is_not_by_itself_first(agent: StandIn, page: Page) -> None:
+    latched = scenes.interlock("latched")
+    told = {"target": "robot", "value": "idle", "error": ""}
+    kits = [told | {"device": f"kit-0{number}", "confirmed": True} for number in (1, 2)]
+    lost = {"device": "sockets", "target": "switch", "value": False, "confirmed": False, "error": "unreachable"}
+    latched["orders"] = [*kits, *latched["orders"], lost]
+    in_a_laboratory(agent, page, latched)
+    expect(page.locator(".alarm-done > li")).to_have_text(
+        [
+            "Ổ cắm học sinh: đang cắt điện, chưa được, đang thử lại",
+            "Bộ robot 1 và Bộ robot 2: đã nghỉ",
+            "Quạt thông gió: đã bật",
+        ]
+    )
+
+
+def test_what_nothing_is_known_of_is_said_once_and_not_called_dangerous(agent: StandIn, page: Page) -> None:
+    latched = scenes.interlock("tripped")
+    latched["stands"] = [stands | {"test": "unknown"} for stands in latched["stands"] * 2]
+    in_a_laboratory(agent, page, latched)
+    expect(page.locator(".alarm-stands")).to_have_text("Chưa đặt lại được: Cảm biến không khí: chưa báo gì")
 
 
 def test_the_emergency_stop_is_one_press_without_a_pin(agent: StandIn, page: Page) -> None:

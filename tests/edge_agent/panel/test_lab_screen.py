@@ -239,8 +239,7 @@ def test_the_emergency_stop_asks_when_tapped_and_acts_when_held(
 def test_a_tripped_interlock_stands_in_the_strip_and_a_panels_button_needs_no_pin(
     agent: StandIn, browser: Browser
 ) -> None:
-    gas = {"id": "gas", "name": {"vi": "Rò khí", "en": "Gas"}, "advice": {"vi": "Ra khỏi phòng.", "en": "Leave."}}
-    agent.room["interlocks"] = [gas | {"state": "armed", "since": scenes.NOW, "button": True}]
+    agent.room["interlocks"] = [scenes.interlock() | {"button": True}]
     tripped: list[str] = []
     with opened(browser, "about:blank") as page:
         page.route("**/api/benches", lambda route: route.fulfill(json=[]))
@@ -252,16 +251,49 @@ def test_a_tripped_interlock_stands_in_the_strip_and_a_panels_button_needs_no_pi
         page.route("**/trip", trip)
         page.goto(agent.url + "lab.html")
         expect(page.locator(".stop")).to_be_visible()
+        expect(page.locator(".robots-link")).to_have_attribute("href", "robots")
+        expect(page.locator(".robots-link")).to_be_visible()
         page.focus(".stop")
         page.keyboard.press("Enter")
         expect(page.locator(".dialog")).to_contain_text("Ngắt ngay, không cần mã PIN: Rò khí.")
         page.keyboard.press("Enter")
         expect(page.locator(".notice")).to_contain_text("Đã ra lệnh dừng khẩn cấp.")
         assert [url.rpartition("/api/")[2] for url in tripped] == ["interlocks/gas/trip"]
-        agent.say("interlock", gas | {"state": "tripped", "since": scenes.NOW, "button": True})
-        strip = page.locator('.lab-alarms [data-kind="interlock"]')
-        expect(strip).to_contain_text(re.compile(r"Khóa an toàn “Rò khí” đã ngắt lúc \d\d:\d\d. Ra khỏi phòng."))
+        agent.say("interlock", scenes.interlock("tripped") | {"button": True})
+        alarm = page.locator('.alarm[data-interlock="gas"]')
+        expect(alarm).to_contain_text(re.compile(r"Rò khí, lúc \d\d:\d\d Cảm biến không khí: Khí cháy quá cao"))
+        expect(alarm).to_contain_text("Mở cửa sổ.")
         assert serious(page) == []
+
+
+STOP = {
+    "id": "stop", "name": {"vi": "Dừng", "en": "Stop"}, "advice": {"vi": "Đứng yên.", "en": "Stand still."},
+    "panel": "button", "then": [{"role": "experiment", "set": {"experiment": "idle"}}], "reset_by": "teacher",
+}  # fmt: skip
+
+
+def test_the_real_agents_interlock_stops_the_benches_forbids_a_start_and_is_reset_on_this_screen(
+    browser: Browser, tmp_path: Path
+) -> None:
+    with LabServer(tmp_path, ("pendulum",), interlocks=(STOP,)) as own, opened(browser, own.url) as page:
+        pendulum = card(page, "pendulum")
+        pendulum.locator(".start").click()
+        give_pin(page)
+        expect(pendulum.locator(".bench-state")).to_have_text("Đang chạy")
+        page.locator(".stop").focus()
+        page.keyboard.press("Enter")
+        page.locator(".dialog .grave").click()
+        alarm = page.locator('.alarm[data-interlock="stop"]')
+        expect(alarm).to_contain_text("Đứng yên.")
+        expect(alarm.locator(".alarm-done")).to_have_text("Bàn 1: đã dừng")
+        expect(pendulum.locator(".bench-state")).to_have_text("Chưa chạy")
+        pendulum.locator(".start").click()
+        expect(pendulum.locator(".bench-trouble")).to_contain_text("Khóa an toàn không cho phép. Xem dải cảnh báo")
+        alarm.locator(".alarm-reset").click()
+        page.locator(".reasons .button", has_text="Đã kiểm tra").click()
+        expect(page.locator(".alarm-strip")).to_be_hidden()
+        pendulum.locator(".start").click()
+        expect(pendulum.locator(".bench-state")).to_have_text("Đang chạy")
 
 
 def test_a_bench_out_of_reach_and_an_agent_that_is_away_are_said(browser: Browser, tmp_path: Path) -> None:
@@ -296,7 +328,7 @@ def test_the_language_changes_at_once_and_stays(page: Page) -> None:
 
 
 def test_the_panel_leads_to_the_lab_and_back(page: Page) -> None:
-    page.click("text=Bảng điều khiển")
+    page.click(".panel-link")
     page.wait_for_selector("[data-profile]")
     page.click(".lab-link")
     expect(card(page, "pendulum")).to_be_visible()

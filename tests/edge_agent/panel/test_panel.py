@@ -486,3 +486,22 @@ def test_english_is_one_tap_away_and_stays(agent: StandIn, browser: Browser, wid
         page.wait_for_selector("[data-profile]")
         expect(page.locator(".lesson")).to_contain_text("The room is free")
         expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+
+
+def test_what_experiments_measure_is_shown_in_the_lab_and_not_among_the_rooms_readings(
+    agent: StandIn, page: Page
+) -> None:
+    expect(page.locator(".lab-link")).to_be_hidden()
+    angle = {"angle_deg": {"value": 12.0, "unit": "°", "time": agent.room["time"], "simulated": True}}
+    pendulum = scenes.find(agent.room, "air") | {"id": "pendulum", "role": "experiment", "values": angle}
+    agent.room["devices"].append(pendulum)
+    agent.say("room", agent.room)
+    expect(page.locator(".lab-link")).to_be_visible()
+    expect(page.locator('.readings [data-metric="angle_deg"]')).to_have_count(0)
+
+
+def test_what_this_browser_holds_in_the_lab_it_holds_on_the_panel(teacher: Page) -> None:
+    teacher.evaluate("() => window.localStorage.setItem('lophoc.leases', JSON.stringify({ one: 'its-key' }))")
+    with teacher.expect_request("**/api/devices/ventilation/commands") as asked:
+        teacher.locator('.device[data-device="ventilation"] .toggle').click()
+    assert asked.value.headers["x-lophoc-lease"] == "its-key"

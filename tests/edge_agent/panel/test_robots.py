@@ -37,7 +37,7 @@ def log_in(page: Page, pin: str) -> None:
 
 
 def test_a_class_is_given_a_program_in_one_tap_and_stopped_in_another(page: Page, robots: RobotsServer) -> None:
-    expect(page.locator("h1")).to_contain_text("Bộ robot · Lab")
+    expect(page.locator("h1")).to_contain_text("Bộ robot · Phòng Lab")
     expect(page.locator("#ready-title")).to_have_text("3/4 bộ sẵn sàng")
     low = page.locator('[data-kit="mp-02"] [data-trouble="low-battery"]')
     expect(low).to_contain_text("Sạc hoặc thay pin trước giờ học.")
@@ -107,9 +107,24 @@ def test_firmware_is_for_technicians_and_asked_twice(page: Page) -> None:
 
 
 def test_the_panel_leads_there_and_back(page: Page, robots: RobotsServer) -> None:
-    page.click(".robots-back")
+    page.click(".panel-link")
     page.click(".robots-link")
     expect(page).to_have_url(re.compile("/robots$"))
+    expect(page.locator(".lab-link")).to_be_hidden()
+
+
+def test_the_emergency_stop_needs_no_pin_here_either_and_is_reset_here(page: Page, robots: RobotsServer) -> None:
+    page.click(".stop-now")
+    alarm = page.locator('.alarm[data-interlock="stop"]')
+    expect(alarm.locator(".alarm-done > li")).to_have_text(["Robot 1, Robot 2, Robot 3 và Robot 4: đã nghỉ"])
+    page.click('[data-program="line-follower"] .program-run')
+    page.keyboard.type(TEACHER)
+    page.keyboard.press("Enter")
+    expect(page.locator('[data-kit="mp-01"]')).to_contain_text("Khóa an toàn đang chặn bộ này. Xem dải cảnh báo")
+    assert not any(robots.lab.micropython(name).running for name in KITS[:3])
+    page.click(".alarm-reset")
+    page.locator(".reasons .button", has_text="Đã kiểm tra").click()
+    expect(page.locator(".alarm-strip")).to_be_hidden()
 
 
 @pytest.mark.parametrize("screen", SCREENS, ids=lambda screen: screen.name)
