@@ -294,7 +294,7 @@ def measure(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:
         figures |= _live(browser, ops, gateway, tokens[0], chosen.changes) | _year_chart(ops, tokens[0])
         figures["server_cores"] = round((ops.cpu_s() - cpu_s) / (time.monotonic() - idle), 2)
         figures["server_rss_mib"] = round(ops.process.memory_full_info().rss / 2**20, 1)
-        step("numbers changed, a year was drawn")
+        step(f"numbers changed, a year was drawn: {json.dumps(figures)}")
         if chosen.operators:
             figures["with_operators"] = _with_operators(browser, ops, gateway, tokens, chosen)
             step("operators were there")

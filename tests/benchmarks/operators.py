@@ -116,7 +116,7 @@ class Operators:
             if answer.status != 200:
                 raise ValueError(f"{answer.status}")
         query = _query(page)
-        client = socketio.AsyncClient(reconnection=False, handle_sigint=False)
+        client = socketio.AsyncClient(reconnection=False, handle_sigint=False, http_session=session)
         heard = 0
 
         @client.on("*")  # type: ignore[untyped-decorator]
