@@ -21,6 +21,7 @@ from cloud_ingest.alarms.transition import Changed, Cleared, Finding, Raised
 
 _S = 1_000_000
 _CITY = Everything()
+_BOTH = frozenset(("thcs-a", "thcs-b"))
 
 
 @dataclass
@@ -167,6 +168,17 @@ def test_a_school_sees_its_part_of_an_incident_of_many(alarms: Alarms) -> None:
         alarms.acknowledge(school, number)
     assert alarms.list(Person("khác", "thcs-z")).total == 0
     assert alarms.open_by_school() == {"thcs-a": 1, "thcs-b": 1, "thcs-c": 1}
+
+
+def test_no_question_of_a_school_tells_what_is_hidden_of_an_incident(alarms: Alarms) -> None:
+    """Which other schools have a part in it, and who of the centre handles it."""
+    alarms.apply([Raised(Finding("region", "out", Severity.CRITICAL, "vi", "en", schools=_BOTH), 0)])
+    alarms.assign(_CITY, 1, "anh Nam")
+    hoa = Person(school="thcs-a")
+    assert alarms.list(hoa, Wanted(school="thcs-a")).total == 1
+    assert alarms.list(hoa, Wanted(school="thcs-b")).total == 0
+    assert alarms.list(hoa, Wanted(assigned_to="anh Nam")).total == 0
+    assert alarms.list(_CITY, Wanted(school="thcs-b", assigned_to="anh Nam")).total == 1
 
 
 def test_an_alarm_that_grows_stays_the_same_alarm(alarms: Alarms) -> None:
