@@ -226,6 +226,19 @@ def test_it_is_nobody_elses_to_read(alarms: Alarms, tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "alarms.sqlite").stat().st_mode) == 0o600
 
 
+def test_a_file_that_is_deleted_is_said_once_and_then_begun_anew(alarms: Alarms, tmp_path: Path) -> None:
+    """Whoever goes on from what they knew of it has to hear of it, or alarms that hold would never come again."""
+    _raise(alarms, _lamp())
+    for behind in ("", "-wal", "-shm"):
+        Path(f"{tmp_path / 'alarms.sqlite'}{behind}").unlink(missing_ok=True)
+    with pytest.raises(InboxUnavailable, match="another file"):
+        alarms.list(_CITY)
+    assert alarms.list(_CITY).alarms == []
+    _raise(alarms, _lamp())
+    with Alarms(tmp_path / "alarms.sqlite") as reader:
+        assert reader.list(_CITY).total == 1
+
+
 def test_files_that_are_none_of_ours_are_left_alone(tmp_path: Path) -> None:
     later, other, text = tmp_path / "later", tmp_path / "other", tmp_path / "text"
     with sqlite3.connect(later) as connection:
