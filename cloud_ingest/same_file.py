@@ -1,4 +1,4 @@
-"""Is a path still the file that was opened? One that was deleted or put back from a copy goes on behind SQLite's back."""
+"""Is a path still the file that was opened? SQLite goes on in one that was deleted, or put back from a copy."""
 
 from pathlib import Path
 

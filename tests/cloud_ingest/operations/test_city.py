@@ -231,8 +231,7 @@ async def test_goes_on_with_what_it_knows_while_a_place_is_away(place: Place) ->
 async def test_a_registry_that_is_deleted_is_said_and_another_is_followed(place: Place) -> None:
     two_schools(place)
     async with place.city() as city:
-        for behind in ("", "-wal", "-shm"):
-            Path(f"{place.path}{behind}").unlink(missing_ok=True)
+        _delete(place.path)
         await city.refresh()
         assert "there is no registry" in city.troubles[0]
         assert city.rooms(LAN).total == 4
@@ -240,6 +239,11 @@ async def test_a_registry_that_is_deleted_is_said_and_another_is_followed(place:
         await city.refresh()
         assert not city.troubles
         assert [row.gateway for row in city.gateways(LAN).rows] == ["gw-n1"]
+
+
+def _delete(path: Path) -> None:
+    for behind in ("", "-wal", "-shm"):
+        Path(f"{path}{behind}").unlink(missing_ok=True)
 
 
 class _Broken:
