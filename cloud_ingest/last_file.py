@@ -11,6 +11,8 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
+from cloud_ingest.same_file import inode
+
 VERSION = 1
 _MAGIC = b"SQLite format 3\0"
 _SCHEMA = """
@@ -70,7 +72,7 @@ class LastFile:
     def _current(self) -> sqlite3.Connection:
         if not self.is_open:
             raise LastValuesUnavailable(f"{self._path} is not open")
-        if self._connection is None or self._inode != _inode(self._path):
+        if self._connection is None or self._inode != inode(self._path):
             self._let_go()
             self._open()
         assert self._connection is not None
@@ -84,7 +86,7 @@ class LastFile:
     def _remove(self) -> None:
         """It is begun anew the next time; unless another process has done so already."""
         with _alone(self._path):
-            if self._inode == _inode(self._path) and _is_ours(self._path):
+            if self._inode == inode(self._path) and _is_ours(self._path):
                 _unlink(self._path)
         self._let_go()
 
@@ -112,7 +114,7 @@ class LastFile:
         except BaseException:
             connection.close()
             raise
-        self._connection, self._inode = connection, _inode(self._path)
+        self._connection, self._inode = connection, inode(self._path)
         self.openings += 1
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
@@ -143,14 +145,6 @@ def _is_ours(path: Path) -> bool:
 def _unlink(path: Path) -> None:
     for behind in ("", "-wal", "-shm"):
         Path(f"{path}{behind}").unlink(missing_ok=True)
-
-
-def _inode(path: Path) -> int:
-    """0 if there is none."""
-    try:
-        return path.stat().st_ino
-    except FileNotFoundError:
-        return 0
 
 
 @contextlib.contextmanager

@@ -11,6 +11,8 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
+from cloud_ingest.same_file import inode
+
 VERSION = 1
 _ASIDE = 100
 _MAGIC = b"SQLite format 3\0"
@@ -74,7 +76,7 @@ class RegistryFile:
     def _current(self) -> sqlite3.Connection:
         if not self._is_open:
             raise RegistryUnavailable(f"{self._path} is not open")
-        if self._connection is None or self._inode != _inode(self._path):
+        if self._connection is None or self._inode != inode(self._path):
             self._let_go()
             self._open()
         assert self._connection is not None
@@ -110,7 +112,7 @@ class RegistryFile:
         except BaseException:
             connection.close()
             raise
-        self._connection, self._inode = connection, _inode(self._path)
+        self._connection, self._inode = connection, inode(self._path)
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         if self._create:
@@ -146,14 +148,6 @@ def _was_a_database(path: Path) -> bool:
 def _is_damage(wrong: BaseException) -> bool:
     code = getattr(wrong, "sqlite_errorcode", 0) & 0xFF
     return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-
-
-def _inode(path: Path) -> int:
-    """0 if there is none."""
-    try:
-        return path.stat().st_ino
-    except FileNotFoundError:
-        return 0
 
 
 @contextlib.contextmanager

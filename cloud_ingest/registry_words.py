@@ -20,7 +20,8 @@ STATES = {
     State.WORKING: "hoạt động / working",
 }
 _GATEWAY_HEADS = (
-    "trường / school", "cổng / gateway", "trạng thái / state", "nghe lần cuối / seen", "bản / version", "phòng / rooms"
+    "trường / school", "máy điều khiển / gateway", "trạng thái / state", "nghe lần cuối / seen", "bản / version",
+    "phòng / rooms",
 )  # fmt: skip
 Shown = tuple[Gateway, Condition]
 
@@ -76,7 +77,7 @@ def devices_as_json(devices: Sequence[Device]) -> dict[str, Any]:
 
 
 def devices_as_table(devices: Sequence[Device], now_us: int) -> list[str]:
-    heads = ("phòng / room", "thiết bị / device", "vai trò / role", "cổng / gateway", "nghe lần cuối / seen")
+    heads = ("phòng / room", "thiết bị / device", "vai trò / role", "máy điều khiển / gateway", "nghe lần cuối / seen")
     rows = [(d.room, d.device, d.role, d.gateway, age((now_us - d.seen_us) / 1e6)) for d in devices]
     return aligned([heads, *rows])
 

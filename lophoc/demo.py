@@ -189,7 +189,7 @@ async def _set_stage(settings: Settings, room: Room, parts: Children) -> Stage:
                 environment={**stage_secrets, **secret},
             )
         )  # fmt: skip
-    step("Trung tâm nhận dữ liệu và cổng phòng học đã chạy", "ingest and agent are running")
+    step("Trung tâm nhận dữ liệu và máy điều khiển của phòng đã chạy", "ingest and agent are running")
     panel = agent.result().ready.split()[0]
     return Stage(panel, store, room, stage_secrets["LOPHOC_TEACHER_PIN"], stage_secrets["LOPHOC_TECHNICIAN_PIN"])
 

@@ -17,18 +17,19 @@ _HEAD = struct.Struct("<BBI4sQIH")
 _BODIES = 32
 _TEMPLATE_US = 1_790_000_000_000_000
 _METRICS = (
-    ("co2", "air", "co2_ppm", 400, 1600, 0), ("air", "air", "temperature_c", 18, 34, 1),
+    ("co2", "air", "co2_ppm", 400, 1600, 0), ("air", "air", "temperature_c", 25, 33, 1),
     ("air", "air", "humidity_percent", 40, 90, 1), ("air", "air", "pm25_ugm3", 2, 80, 1),
     ("lux", "light-sensor", "illuminance_lux", 10, 900, 0), ("noise", "noise", "level_db", 30, 85, 1),
     ("meter", "power", "power_w", 0, 2400, 1), ("meter", "power", "energy_kwh", 0, 9000, 2),
-    ("projector", "projector", "lamp_hours_h", 0, 4000, 0), ("projector", "projector", "power", 0, 1, -1),
+    ("projector", "projector", "lamp_h", 500, 2500, 0), ("projector", "projector", "power", 0, 1, -1),
     ("lights", "lights", "level_percent", 0, 100, 0), ("lights", "lights", "switch", 0, 1, -1),
     ("fan", "ventilation", "switch", 0, 1, -1), ("screen", "screen", "down", 0, 1, -1),
     ("gateway", "gateway", "cpu_percent", 1, 60, 1), ("gateway", "gateway", "memory_mib", 80, 400, 0),
-    ("gateway", "gateway", "journal_points", 0, 200, 0), ("kit-01", "robot-kit", "battery_percent", 5, 100, 0),
-    ("kit-02", "robot-kit", "battery_percent", 5, 100, 0), ("window", "window", "open", 0, 1, -1),
+    ("gateway", "gateway", "journal_points", 0, 200, 0), ("kit-01", "robot-kit", "battery_percent", 30, 100, 0),
+    ("kit-02", "robot-kit", "battery_percent", 30, 100, 0), ("window", "window", "open", 0, 1, -1),
 )  # fmt: skip
-"""Device, role, metric, lowest, highest, decimals; -1: a flag."""
+"""Device, role, metric, lowest, highest, decimals; -1: a flag. Any body may be a gateway's next: no bounds are so wide
+that the centre's alarm rules see a fire, or so high that a lamp is worn."""
 
 
 class GatewayBatches:

@@ -28,7 +28,7 @@ _FINDINGS = {
     ),
     "store": Finding(
         f"{RULE} store", RULE, Severity.CRITICAL,
-        "Kho dữ liệu không nhận dữ liệu: các cổng giữ lại dữ liệu cho đến khi kho hoạt động",
+        "Kho dữ liệu không nhận dữ liệu: các máy điều khiển giữ lại dữ liệu cho đến khi kho hoạt động",
         "The store takes no points - gateways keep them until it does",
     ),
 }  # fmt: skip

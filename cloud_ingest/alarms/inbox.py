@@ -22,6 +22,7 @@ from cloud_ingest.alarms.inbox_rows import COLUMNS, CONCERNED, Wanted, alarm_of,
 from cloud_ingest.alarms.inbox_schema import WrongFile
 from cloud_ingest.alarms.inbox_writing import BY_RULES, next_revision, revision_of, write, write_down
 from cloud_ingest.alarms.transition import Transition
+from cloud_ingest.same_file import inode
 from cloud_ingest.store import wall_us
 
 __all__ = [
@@ -76,30 +77,40 @@ class Alarms:
         self._reopens_us = int(reopens_within_s * 1e6)
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
+        self._inode = 0
+        self._is_open = False
 
     def __enter__(self) -> Self:
         """Raises InboxUnavailable."""
+        with _translated():
+            self._open()
+        self._is_open = True
+        return self
+
+    def _open(self) -> None:
         if not self._create and not self._path.is_file():
             raise InboxUnavailable(f"there are no alarms in {self._path}: lophoc ingest makes them")
-        with _translated():
-            if self._create and not self._path.exists():
-                os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
-            connection = sqlite3.connect(self._path, timeout=10.0, isolation_level=None, check_same_thread=False)
-            try:
-                inbox_schema.prepare(connection, str(self._path), create=self._create)
-                # SQLite's own lower() knows no Vietnamese.
-                connection.create_function("lower_words", -1, lower_words, deterministic=True)
-            except BaseException:
-                connection.close()
-                raise
-        self._connection = connection
-        return self
+        if self._create and not self._path.exists():
+            os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
+        connection = sqlite3.connect(self._path, timeout=10.0, isolation_level=None, check_same_thread=False)
+        try:
+            inbox_schema.prepare(connection, str(self._path), create=self._create)
+            # SQLite's own lower() knows no Vietnamese.
+            connection.create_function("lower_words", -1, lower_words, deterministic=True)
+        except BaseException:
+            connection.close()
+            raise
+        self._connection, self._inode = connection, inode(self._path)
 
     def __exit__(self, *_: object) -> None:
         with self._lock:
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
+            self._is_open = False
+            self._let_go()
+
+    def _let_go(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
     # ---- reading
 
@@ -314,8 +325,15 @@ class Alarms:
             yield connection
 
     def _opened(self) -> sqlite3.Connection:
-        if self._connection is None:
+        if not self._is_open:
             raise InboxUnavailable(f"{self._path} is not open")
+        if self._connection is None or self._inode != inode(self._path):
+            was_open = self._connection is not None
+            self._let_go()
+            self._open()
+            if was_open:  # whoever goes on from what they know of the one before has to begin again
+                raise InboxUnavailable(f"{self._path} is another file than before")
+        assert self._connection is not None
         return self._connection
 
 

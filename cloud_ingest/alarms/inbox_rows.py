@@ -45,13 +45,17 @@ def where(who: Asker, wanted: Wanted) -> tuple[str, dict[str, Any]]:
     if who.school is not None:
         parts.append(CONCERNED)
         values["own"] = who.school
-    if wanted.school is not None:
+    if wanted.school is not None and not who.sees(wanted.school):
+        parts.append("0")  # or it would tell who else has a part in an alarm of many schools
+    elif wanted.school is not None:
         parts.append("(school = :school OR id IN (SELECT alarm FROM concerned WHERE school = :school))")
         values["school"] = wanted.school
     for name in ("room", "rule", "assigned_to"):
         value = getattr(wanted, name)
         if value is not None:
-            parts.append(f"{name} = :{name}")
+            # Of an alarm of many schools it is not shown to whom it is given, so it is not found by that.
+            is_hidden = name == "assigned_to" and who.school is not None
+            parts.append(f"{name} = :{name}" + (" AND school IS NOT NULL" if is_hidden else ""))
             values[name] = value
     if wanted.muted is not None:
         is_muted = "EXISTS (SELECT 1 FROM mute WHERE mute.key = alarm.key AND until_us > :now)"

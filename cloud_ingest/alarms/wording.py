@@ -1,5 +1,6 @@
 """What an alarm says, of one unit, of a school, of an incident of many schools. Pure."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -93,10 +94,14 @@ _STATES: dict[str, str] = {
 }  # fmt: skip
 
 
+_NUMBER = re.compile(r"\A(-?\d+)\.(\d+)\Z")
+"""One with a decimal point."""
+
+
 def _fill(text: str, name: str, places: Mapping[str, str], language: Literal["vi", "en"]) -> str:
     for place in PLACES:
         value = places.get(place, "")
-        if place == "value" and language == "vi":
-            value = _STATES.get(value, value)
+        if language == "vi" and place in ("value", "limit"):
+            value = _STATES.get(value) or _NUMBER.sub(r"\1,\2", value)
         text = text.replace(f"{{{place}}}", value)
     return text.replace("{name}", name)

@@ -28,6 +28,7 @@ from cloud_ingest.operations.feed import Feed, LastValue
 from cloud_ingest.operations.rows import DeviceRow, GatewayRow, RoomRow, SchoolRow
 from cloud_ingest.operations.snapshot import NOTHING, Builder, SchoolView, Snapshot
 from cloud_ingest.registry import Registry
+from cloud_ingest.same_file import inode
 from cloud_ingest.store import Sample, SchoolTotals, Store, wall_us
 from cloud_ingest.windows import Span, Window
 
@@ -69,6 +70,7 @@ class City:
         self._registry_path = registry_path
         self._registry: Registry | None = None
         self._registry_changes: sqlite3.Connection | None = None
+        self._registry_inode = 0
         self._registry_seen: tuple[int, int] = (-1, 0)
         """The version of the file's content that was read, and when."""
         self._store = store
@@ -103,10 +105,14 @@ class City:
     def _close(self) -> None:
         self._following.shutdown()
         self._threads.shutdown(cancel_futures=True)
+        self._let_go_of_registry()
+
+    def _let_go_of_registry(self) -> None:
         if self._registry is not None:
             self._registry.__exit__()
         if self._registry_changes is not None:
             self._registry_changes.close()
+        self._registry, self._registry_changes, self._registry_seen = None, None, (-1, 0)
 
     # ---- the moment
 
@@ -243,13 +249,20 @@ class City:
     def _look_at_alarms(self, _: int) -> None:
         if self._alarms is None:
             return
-        revision = self._alarms.revision()
+        try:
+            revision = self._alarms.revision()
+        except BaseException:
+            self._alarms_revision = -1  # another file may come with the same one
+            raise
         if revision != self._alarms_revision:
             self._builder.take_alarms(self._alarms.open_by_school(), revision)
             self._alarms_revision = revision
 
     def _opened_registry(self) -> tuple[Registry, sqlite3.Connection]:
+        if self._registry_inode != inode(self._registry_path):
+            self._let_go_of_registry()
         if self._registry is None or self._registry_changes is None:
+            self._registry_inode = inode(self._registry_path)
             registry = Registry(self._registry_path, create=False).__enter__()
             self._registry_changes = sqlite3.connect(
                 f"{self._registry_path.absolute().as_uri()}?mode=ro", uri=True, check_same_thread=False

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from markupsafe import escape
 from nicegui import ui
 
+from cloud_ingest.accounts.account_file import AccountsUnavailable
 from cloud_ingest.web.seat import Seat
 
 Answers = dict[str, str]
@@ -49,8 +50,12 @@ class Dialogs:
             async def go() -> None:
                 button.disable()
                 answers = {name: _text(one.value) for name, one in made.items()}
-                wrong = await do(answers)
-                button.enable()
+                try:
+                    wrong = await do(answers)
+                except AccountsUnavailable:  # who it is cannot be asked, or what was done not written down
+                    wrong = say("unavailable")
+                finally:
+                    button.enable()
                 if wrong is None:
                     dialog.close()
                     return

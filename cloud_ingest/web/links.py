@@ -1,5 +1,6 @@
 """Where the pages find what the city's API answers: the only file here that knows its paths."""
 
+from collections.abc import Iterable
 from urllib.parse import quote, urlencode
 
 from markupsafe import Markup
@@ -28,6 +29,23 @@ def csv(say: Words, kind: str, asked: Asked) -> Markup:
     if asked.text("q"):
         wanted.append(("find", asked.text("q")))
     return download(say, f"{API}/{kind}.csv" + (f"?{urlencode(wanted)}" if wanted else ""))
+
+
+def alarms_csv(say: Words, asked: Asked) -> Markup:
+    shown, muted = asked.text("state"), {"yes": "true", "no": "false"}.get(asked.text("muted"), "")
+    states = ("open", "acknowledged", "cleared") if shown == "every" else (shown,)
+    wanted = [("state", state) for state in states]
+    wanted += [(name, asked.text(name)) for name in ("severity", "school", "room")]
+    wanted += [("muted", muted), ("assigned_to", asked.text("to")), ("find", asked.text("q"))]
+    wanted += [("newest_first", "true")] if shown in ("every", "cleared") else []
+    kept = [(name, value) for name, value in wanted if value and value != "hold"]
+    return download(say, f"{API}/alarms.csv" + (f"?{urlencode(kept)}" if kept else ""))
+
+
+def rooms_csv(say: Words, find: str, school: str | None, states: Iterable[str]) -> Markup:
+    """Rooms whose gateways are in one of these states."""
+    wanted = [("state", state) for state in states] + [("school", school or ""), ("find", find)]
+    return download(say, f"{API}/rooms.csv?{urlencode([(name, value) for name, value in wanted if value])}")
 
 
 def download(say: Words, href: str) -> Markup:

@@ -46,17 +46,21 @@ async def region(
     shown = Region(await rendered(seat, asked, render))
     revision = seat.centre.city.snapshot.revision
 
-    async def again() -> None:
-        nonlocal revision
-        revision = seat.centre.city.snapshot.revision
+    async def is_theirs() -> bool:
         try:
             await seat.still()
         except LoggedOut:
             ui.navigate.to(address("/login", {"next": asked.href()}))
-            return
+            return False
         except AccountsUnavailable:
             _log.info("the accounts cannot be read now; a page goes on with who it was opened by")
-        shown.show(await rendered(seat, asked, render))
+        return True
+
+    async def again() -> None:
+        nonlocal revision
+        revision = seat.centre.city.snapshot.revision
+        if await is_theirs():
+            shown.show(await rendered(seat, asked, render))
 
     async def want(event: GenericEventArguments) -> None:
         nonlocal asked
@@ -65,7 +69,7 @@ async def region(
         shown.run_method("settle")
 
     async def act(event: GenericEventArguments) -> None:
-        if do is not None and isinstance(event.args, dict):
+        if do is not None and isinstance(event.args, dict) and await is_theirs():
             await do(str(event.args.get("act", ""))[:40], str(event.args.get("on", ""))[:200])
 
     async def tick() -> None:

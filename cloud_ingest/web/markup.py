@@ -102,6 +102,8 @@ class Choice:
     name: str
     words: str
     answers: Sequence[tuple[str, str]]
+    usual: str = ""
+    """What it is called that none is chosen; empty: all."""
 
 
 def filters(
@@ -118,7 +120,7 @@ def filters(
         now = asked.text(choice.name)
         answers = join(
             Markup('<option value="{}"{}>{}</option>').format(value, Markup(" selected") if value == now else "", words)
-            for value, words in [("", say("all")), *choice.answers]
+            for value, words in [("", choice.usual or say("all")), *choice.answers]
         )
         parts.append(
             Markup('<label class="field"><span>{}</span><select name="{}">{}</select></label>').format(

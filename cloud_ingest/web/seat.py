@@ -67,6 +67,8 @@ class Seat:
     origin: str = ""
     """How people reach this centre, such as https://ops.example.vn."""
     catalogue: Catalogue | None = None
+    act: Act = Act.READ
+    """The right without which the page is not shown, nor goes on."""
 
     @property
     def language(self) -> str:
@@ -86,7 +88,7 @@ class Seat:
     async def still(self, act: Act = Act.READ) -> Who:
         """Who it is now, for whatever is asked for after the page was opened. Raises LoggedOut."""
         who = await asyncio.to_thread(self.centre.accounts.who_of_session, self.token)
-        if who is None or not who.may(act):
+        if who is None or not (who.may(self.act) and who.may(act)):
             raise LoggedOut
         self.who = who
         return who

@@ -91,6 +91,7 @@ def _guarded(centre: Centre, parts: Parts, build: Callable[[Seat], Awaitable[Non
         if not seat.may(act):
             _closed(seat, "not_allowed")
             return None
+        seat.act = act
         try:
             await build(seat)
         except NotFound:

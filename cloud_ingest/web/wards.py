@@ -5,12 +5,13 @@ that area stands for the ward, and where two discs meet the line between them is
 size (a power diagram). It is a sketch that people recognise, not a survey.
 """
 
-import importlib.resources
+import importlib.util
 import math
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 
 HO_CHI_MINH_CITY = "79"
 _KM_PER_DEGREE = 111.32
@@ -34,11 +35,11 @@ class Ward:
 
 def wards(province: str = HO_CHI_MINH_CITY) -> Sequence[Ward]:
     """Those of a province since July 2025, in order of their codes."""
-    place = importlib.resources.files("vietnamadminunits") / "data" / "dataset.db"
-    with (
-        importlib.resources.as_file(place) as path,
-        closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as rows,
-    ):
+    package = importlib.util.find_spec("vietnamadminunits")  # importing it brings shapely along, and takes a second
+    if package is None or package.origin is None:
+        raise ModuleNotFoundError("vietnamadminunits is not installed: pip install 'lophoc[ops]'")
+    path = Path(package.origin).with_name("data") / "dataset.db"
+    with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as rows:
         found = rows.execute(
             "SELECT wardCode, wardShort, wardType, wardLat, wardLon, wardAreaKm2 FROM admin_units "
             "WHERE provinceCode = ? ORDER BY wardCode",

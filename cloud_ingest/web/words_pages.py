@@ -189,6 +189,7 @@ PAGES: Mapping[str, tuple[str, str]] = {
         """,
     ),
     **lines_of("alarms", """
+        hold | Đang có | That hold
         open | Chưa xử lý | Open
         acknowledged | Đã nhận | Acknowledged
         cleared | Đã hết | Cleared

@@ -197,3 +197,16 @@ def test_a_broker_that_is_away_says_so() -> None:
 @pytest.mark.parametrize("url", ["http://x", "mqtt://", "x"])
 def test_a_wrong_broker_is_exit_code_2(url: str) -> None:
     assert CliRunner().invoke(command, ["--broker", url]).exit_code == 2
+
+
+def test_a_city_that_is_well_has_no_value_for_which_the_centre_would_raise_an_alarm() -> None:
+    """Any body may follow any other within seconds: what rises by 10 degrees in five minutes is a fire."""
+    values: dict[str, list[float]] = {}
+    for body in bodies(20, 1, 1_000_000, seed=1):
+        gateway = GatewayBatches(Address("s", "g"), "r001", "boot-1", 20)
+        for run in decode(gateway.stamped(body, 20, BASE_US)).columns:
+            if run.series.metric in ("temperature_c", "lamp_h", "battery_percent"):
+                values.setdefault(run.series.metric, []).extend(map(float, run.values))
+    assert max(values["temperature_c"]) - min(values["temperature_c"]) < 10
+    assert max(values["lamp_h"]) < 3000
+    assert min(values["battery_percent"]) > 25

@@ -6,7 +6,7 @@ from markupsafe import Markup
 
 from cloud_ingest.alarms.alarm import Alarm, AlarmState, Severity
 from cloud_ingest.alarms.inbox import Wanted
-from cloud_ingest.web import cells
+from cloud_ingest.web import cells, links
 from cloud_ingest.web.asked import Asked
 from cloud_ingest.web.live import region
 from cloud_ingest.web.markup import Choice, Column, filters, link, mark, pages, table, when
@@ -48,13 +48,14 @@ async def listed(seat: Seat, asked: Asked) -> Markup:
             "state",
             say("state"),
             [(code, say(f"alarms.{code}")) for code in ("open", "acknowledged", "cleared", "every")],
+            say("alarms.hold"),
         ),
         Choice("severity", say("severity"), [(one.word, say.of("severity", one.word)) for one in reversed(Severity)]),
         Choice("muted", say("muted"), [("yes", say("yes")), ("no", say("no_answer"))]),
         Choice("to", say("assigned"), [(seat.who.name, say("to_me"))]),
     ]
     return (
-        filters(say, asked, choices, say("find_alarms"))
+        filters(say, asked, choices, say("find_alarms"), links.alarms_csv(say, asked))
         + table(
             say,
             asked,

@@ -7,7 +7,7 @@ from cloud_ingest.gaps import Gap
 from cloud_ingest.gateways import State
 from cloud_ingest.operations.choosing import Wanted
 from cloud_ingest.operations.rows import RoomRow
-from cloud_ingest.web import cells
+from cloud_ingest.web import cells, links
 from cloud_ingest.web.asked import Asked
 from cloud_ingest.web.clock import number, short
 from cloud_ingest.web.live import region
@@ -48,6 +48,7 @@ async def late(seat: Seat, asked: Asked) -> Markup:
         Column("seen_us", say("last_point"), lambda row: when(row.seen_us, seat.now_us, say("never"))),
     ]
     choices = [Choice("state", say("state"), [(one.value, say.of("state", one.value)) for one in State if one in _BAD])]
+    csv = links.rooms_csv(say, wanted.find, wanted.school, sorted(one.value for one in state))
     legend = join(
         Markup("<div><dt>{}</dt><dd>{}</dd></div>").format(
             mark(one.value, say.of("state", one.value)), say.of("state-means", one.value)
@@ -56,7 +57,7 @@ async def late(seat: Seat, asked: Asked) -> Markup:
     )
     return (
         Markup('<p class="lead">{}</p>').format(say("quality_means"))
-        + filters(say, asked, choices, say("find_rooms"))
+        + filters(say, asked, choices, say("find_rooms"), csv)
         + table(
             say,
             asked,

@@ -9,7 +9,9 @@ from nicegui import ui
 
 from classroom_profiles.metrics import unit
 from classroom_profiles.telemetry import Measurement, Series
+from cloud_ingest.accounts.account_file import AccountsUnavailable
 from cloud_ingest.operations import usage
+from cloud_ingest.operations.choosing import NotFound
 from cloud_ingest.operations.feed import LastValue
 from cloud_ingest.operations.rows import DeviceRow, RoomRow
 from cloud_ingest.web import ahead, cells, links
@@ -17,7 +19,7 @@ from cloud_ingest.web.asked import Asked, address
 from cloud_ingest.web.live import Region, region
 from cloud_ingest.web.markup import Column, join, link, mark, note, quantity, table, when
 from cloud_ingest.web.pages.page import Page
-from cloud_ingest.web.seat import Seat
+from cloud_ingest.web.seat import LoggedOut, Seat
 from cloud_ingest.web.series_charts import SeriesCharts
 from cloud_ingest.web.shell import shell
 from cloud_ingest.windows import DAY_US, Span
@@ -101,8 +103,11 @@ def _follow(seat: Seat, first: Sequence[LastValue]) -> None:
                 async with contextlib.aclosing(seat.centre.watches.watch(seat.who, school, room)) as watched:
                     try:
                         async for news in watched:
+                            await _still_theirs(seat)
                             known.update((_name(last), last) for last in news)
                             shown.show(devices(seat, known.values()))
+                    except (LoggedOut, NotFound):
+                        return  # the page's other parts send them to log in
                     except Exception:  # noqa: BLE001 - the store is away: said in place, and tried again
                         shown.show(devices(seat, known.values(), late=True))
             await asyncio.sleep(2.0)
@@ -119,6 +124,13 @@ def _follow(seat: Seat, first: Sequence[LastValue]) -> None:
     client.on_connect(begin)
     client.on_disconnect(end)
     client.on_delete(end)
+
+
+async def _still_theirs(seat: Seat) -> None:
+    """Raises LoggedOut, NotFound."""
+    with contextlib.suppress(AccountsUnavailable):
+        await seat.still()
+    seat.centre.city.room(seat.who, seat.places["school"], seat.places["room"])
 
 
 def _name(last: LastValue) -> tuple[str, str, str, str]:

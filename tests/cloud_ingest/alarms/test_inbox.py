@@ -21,6 +21,7 @@ from cloud_ingest.alarms.transition import Changed, Cleared, Finding, Raised
 
 _S = 1_000_000
 _CITY = Everything()
+_BOTH = frozenset(("thcs-a", "thcs-b"))
 
 
 @dataclass
@@ -169,6 +170,17 @@ def test_a_school_sees_its_part_of_an_incident_of_many(alarms: Alarms) -> None:
     assert alarms.open_by_school() == {"thcs-a": 1, "thcs-b": 1, "thcs-c": 1}
 
 
+def test_no_question_of_a_school_tells_what_is_hidden_of_an_incident(alarms: Alarms) -> None:
+    """Which other schools have a part in it, and who of the centre handles it."""
+    alarms.apply([Raised(Finding("region", "out", Severity.CRITICAL, "vi", "en", schools=_BOTH), 0)])
+    alarms.assign(_CITY, 1, "anh Nam")
+    hoa = Person(school="thcs-a")
+    assert alarms.list(hoa, Wanted(school="thcs-a")).total == 1
+    assert alarms.list(hoa, Wanted(school="thcs-b")).total == 0
+    assert alarms.list(hoa, Wanted(assigned_to="anh Nam")).total == 0
+    assert alarms.list(_CITY, Wanted(school="thcs-b", assigned_to="anh Nam")).total == 1
+
+
 def test_an_alarm_that_grows_stays_the_same_alarm(alarms: Alarms) -> None:
     number = _raise(alarms, _OUTAGE)
     wider = Finding(
@@ -212,6 +224,19 @@ def test_what_the_engine_keeps_is_written_with_what_it_found(alarms: Alarms) -> 
 
 def test_it_is_nobody_elses_to_read(alarms: Alarms, tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "alarms.sqlite").stat().st_mode) == 0o600
+
+
+def test_a_file_that_is_deleted_is_said_once_and_then_begun_anew(alarms: Alarms, tmp_path: Path) -> None:
+    """Whoever goes on from what they knew of it has to hear of it, or alarms that hold would never come again."""
+    _raise(alarms, _lamp())
+    for behind in ("", "-wal", "-shm"):
+        Path(f"{tmp_path / 'alarms.sqlite'}{behind}").unlink(missing_ok=True)
+    with pytest.raises(InboxUnavailable, match="another file"):
+        alarms.list(_CITY)
+    assert alarms.list(_CITY).alarms == []
+    _raise(alarms, _lamp())
+    with Alarms(tmp_path / "alarms.sqlite") as reader:
+        assert reader.list(_CITY).total == 1
 
 
 def test_files_that_are_none_of_ours_are_left_alone(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from cloud_ingest.alarms.transition import Finding, Raised
 from cloud_ingest.api.right import Limits
 from tests.cloud_ingest.api.an_api import Asked, an_api_elsewhere
 
-EXAMPLES = 10
+EXAMPLES = 6
 REAL = {"school": "thcs-a", "room": "a101", "device": "may-chieu", "metric": "co2_ppm", "number": 1}
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
@@ -225,6 +226,24 @@ async def test_goes_on_with_what_it_knows_while_a_place_is_away(place: Place) ->
         city._feed = feed
         await city.refresh()
         assert not city.troubles
+
+
+async def test_a_registry_that_is_deleted_is_said_and_another_is_followed(place: Place) -> None:
+    two_schools(place)
+    async with place.city() as city:
+        _delete(place.path)
+        await city.refresh()
+        assert "there is no registry" in city.troubles[0]
+        assert city.rooms(LAN).total == 4
+        place.measure("thcs-new", "n1", {("khong-khi", "air-sensor", "health"): "online"})
+        await city.refresh()
+        assert not city.troubles
+        assert [row.gateway for row in city.gateways(LAN).rows] == ["gw-n1"]
+
+
+def _delete(path: Path) -> None:
+    for behind in ("", "-wal", "-shm"):
+        Path(f"{path}{behind}").unlink(missing_ok=True)
 
 
 class _Broken:

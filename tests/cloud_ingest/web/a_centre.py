@@ -1,7 +1,8 @@
 """`python -m tests.cloud_ingest.web.a_centre DIR [--schools N --rooms N]`: a real operations centre over a small city.
 
 A process of its own, since NiceGUI has one app for a process. It prints `ready URL`, and then does what its standard
-input says, a line at a time: `co2 NUMBER` measures the air of the first room, `alarm WORDS` raises one.
+input says, a line at a time: `co2 NUMBER` measures the air of the first room, `alarm WORDS` raises one, `demote NAME`
+makes somebody a viewer of the first school.
 """
 
 import argparse
@@ -34,7 +35,12 @@ from cloud_ingest.store import Portion, wall_us
 from cloud_ingest.web.wards import wards
 
 PASSWORD = "mot-mat-khau-dai"
-PEOPLE = {"lan": (Role.ADMIN, None), "hoa": (Role.SCHOOL, "thcs-001"), "xem": (Role.VIEWER, None)}
+PEOPLE = {
+    "lan": (Role.ADMIN, None),
+    "binh": (Role.ADMIN, None),
+    "hoa": (Role.SCHOOL, "thcs-001"),
+    "xem": (Role.VIEWER, None),
+}
 S = 1_000_000
 MIN = 60 * S
 _KINDS = (("tieu-hoc", "Tiểu học"), ("thcs", "THCS"), ("thpt", "THPT"))
@@ -230,14 +236,24 @@ async def serve(folder: Path) -> None:
         Registry(folder / "registry.sqlite", flush_s=0.2) as registry,
         Alarms(folder / "alarms.sqlite") as inbox,
     ):
-        obeying = asyncio.create_task(_obey(loop, store, registry, inbox, stopped), name="obey")
+        obeying = asyncio.create_task(_obey(loop, folder, store, registry, inbox, stopped), name="obey")
         await app.serve(settings, store, listening, lambda: print(f"ready {url}", flush=True), stopped)
         await obeying
     store.close()
 
 
+def _demote(folder: Path, name: str) -> None:
+    with AccountFile(folder / FILE) as file:
+        Accounts(file).change_person(name, role=Role.VIEWER, school=slug(0))
+
+
 async def _obey(
-    loop: asyncio.AbstractEventLoop, store: SqliteStore, registry: Registry, inbox: Alarms, stopped: asyncio.Event
+    loop: asyncio.AbstractEventLoop,
+    folder: Path,
+    store: SqliteStore,
+    registry: Registry,
+    inbox: Alarms,
+    stopped: asyncio.Event,
 ) -> None:
     """Until its standard input ends."""
     lines = asyncio.StreamReader()
@@ -252,6 +268,8 @@ async def _obey(
         elif what == "alarm":
             finding = Finding(rest, "co2-high", Severity.MAJOR, rest, rest, slug(1), "p101")
             await asyncio.to_thread(inbox.apply, [Raised(finding, wall_us())])
+        elif what == "demote":
+            await asyncio.to_thread(_demote, folder, rest)
         print("done", flush=True)
     stopped.set()
 

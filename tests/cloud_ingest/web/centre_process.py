@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import APIRequestContext, Browser, Page
 
 from tests.cloud_ingest.web.a_centre import PASSWORD
 from tests.edge_agent.panel.browser import DESK, Screen, opened
@@ -59,13 +59,13 @@ def logged_in(
 ) -> Iterator[Page]:
     """A page with somebody's session, and no address yet. Fails at the end if a page complained of an error."""
     with opened(browser, "about:blank", screen, dark, **options) as page:
-        log_in(page, centre, name)
+        log_in(page.request, centre, name)
         yield page
 
 
-def log_in(page: Page, centre: CentreProcess, name: str) -> None:
+def log_in(request: APIRequestContext, centre: CentreProcess, name: str) -> None:
     """By the session's cookie, as the form would get it."""
-    answer = page.request.post(f"{centre.url}/auth/login", data={"name": name, "password": PASSWORD})
+    answer = request.post(f"{centre.url}/auth/login", data={"name": name, "password": PASSWORD})
     assert answer.status == 204, answer.text()
 
 

@@ -56,6 +56,12 @@ def test_a_list_goes_on_page_by_page_and_its_csv_has_all_of_it(page: Page, centr
     href = page.get_by_role("link", name="Tải CSV").get_attribute("href")
     table = page.request.get(f"{centre.url}{href}").text()
     assert len(table.splitlines()) == 145
+    show(page, centre, "/alarms?state=every&severity=note")
+    expect(page.get_by_label("Trạng thái")).to_have_value("every")
+    href = page.get_by_role("link", name="Tải CSV").get_attribute("href")
+    answer = page.request.get(f"{centre.url}{href}")
+    assert answer.status == 200
+    assert len(answer.text().splitlines()) == 2
 
 
 def test_the_map_puts_near_schools_together_and_a_click_leads_to_one(page: Page, centre: CentreProcess) -> None:
@@ -179,6 +185,29 @@ def test_a_school_sees_itself_and_is_told_of_no_other(browser: Browser, centre: 
             assert answer.status == 403
         show(page, centre, "/attendance?school=thpt-002")
         expect(page.get_by_role("alert")).to_contain_text("Không có trang này")
+
+
+def test_who_loses_a_right_loses_the_pages_that_are_open(browser: Browser, page: Page, centre: CentreProcess) -> None:
+    with logged_in(browser, centre, "binh") as audit:
+        show(audit, centre, "/audit")
+        room = audit.context.new_page()
+        show(room, centre, "/schools/thcs-001/rooms/p101")
+        heard: list[str] = []
+        room.on("websocket", lambda socket: socket.on("framereceived", lambda frame: heard.append(str(frame))))
+        room.reload()
+        room.wait_for_function("() => window.socket?.connected")
+        # A browser that does not leave when it is told to: nothing more of the room is sent to it.
+        room.evaluate("() => { window.socket.off('open'); }")
+        centre.tell("co2 1818")
+        expect(room.locator("[data-metric=co2_ppm] td").first).to_have_text("1.818 ppm")
+        centre.tell("demote binh")
+        audit.get_by_label("Tìm").fill("lan")
+        expect(audit).to_have_url(re.compile("/login"))
+        show(page, centre, "/schools/thcs-001/rooms/p101")
+        centre.tell("co2 1717")
+        expect(page.locator("[data-metric=co2_ppm] td").first).to_have_text("1.717 ppm")
+        assert any("1.818" in frame for frame in heard)
+        assert not any("1.717" in frame for frame in heard)
 
 
 def test_a_viewer_looks_and_does_not_handle(browser: Browser, centre: CentreProcess) -> None:

@@ -53,14 +53,21 @@ def opened(browser: Browser, url: str, screen: Screen = WALL, dark: bool = False
     )
     context.set_default_timeout(8000)
     page = context.new_page()
+    with hearing(page):
+        try:
+            page.goto(url)
+            yield page
+        finally:
+            context.close()
+
+
+@contextlib.contextmanager
+def hearing(page: Page) -> Iterator[None]:
+    """Fails at the end if the page complained of an error."""
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("console", lambda message: _hear(message, complaints))
-    try:
-        page.goto(url)
-        yield page
-    finally:
-        context.close()
+    yield
     assert not complaints, complaints
 
 
