@@ -123,9 +123,9 @@ async def test_progress_says_who_holds_waits_refused_and_why(asked: Asked) -> No
         bundle = shelf.bundle("thcs-a", signing_key(asked.place.folder, create=True))
     assert bundle is not None
     for room, holds, problem in (("a101", bundle.serial, ""), ("a102", 7, "signature")):
-        said: dict[tuple[str, str, str], int | str] = {
-            ("gateway", "gateway", "catalogue"): holds,
-            ("gateway", "gateway", "catalogue_staged"): 0,
+        said: dict[tuple[str, str, str], float | str] = {
+            ("gateway", "gateway", "catalogue"): float(holds),
+            ("gateway", "gateway", "catalogue_staged"): 0.0,
             ("gateway", "gateway", "catalogue_problem"): problem,
         }
         asked.place.measure("thcs-a", room, said, Measurement.GATEWAY)
