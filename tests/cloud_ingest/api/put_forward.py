@@ -1,13 +1,14 @@
 """What the centre foretells of a room, and publishes to its school."""
 
 from datetime import date
+from pathlib import Path
 
 from classroom_profiles.telemetry import Measurement, Series
 from cloud_ingest.accounts.who import Role, Who
+from cloud_ingest.catalogue.desk import Desk
 from cloud_ingest.catalogue.ics import Read
 from cloud_ingest.forecasts.forecast import BackTest, Forecast, Wear
 from cloud_ingest.forecasts.forecast_file import FILE, ForecastFile
-from cloud_ingest.operations.centre import Centre
 
 LAN = Who("lan", Role.OPERATOR)
 PROFILE = """\
@@ -52,14 +53,14 @@ def a_forecast(school: str, room: str, expected: date | None = date(2027, 3, 1),
     return Forecast(**{**said, **more})  # type: ignore[arg-type]
 
 
-def foretell(centre: Centre, *forecasts: Forecast) -> None:
-    with ForecastFile(centre.data / FILE) as file:
+def foretell(folder: Path, *forecasts: Forecast) -> None:
+    with ForecastFile(folder / FILE) as file:
         file.put(forecasts)
 
 
-def put_forward(centre: Centre, school: str, room: str) -> None:
+def put_forward(folder: Path, desk: Desk, school: str, room: str) -> None:
     """A forecast, a profile and a timetable, all of one school."""
-    foretell(centre, a_forecast(school, room))
-    centre.desk.publish(LAN, PROFILE.format(version=1, level=60), school, "thử")
-    read: Read = centre.desk.read_timetable(school, WEEK % room.encode(), date(2027, 5, 31))
-    centre.desk.put_timetable(LAN, school, read, "tuan.ics")
+    foretell(folder, a_forecast(school, room))
+    desk.publish(LAN, PROFILE.format(version=1, level=60), school, "thử")
+    read: Read = desk.read_timetable(school, WEEK % room.encode(), date(2027, 5, 31))
+    desk.put_timetable(LAN, school, read, "tuan.ics")

@@ -29,7 +29,7 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
         made.centre.inbox.apply(
             [Raised(Finding("k", "co2", Severity.MAJOR, "CO2 cao", "CO2", "thcs-a"), made.place.clock.now_us)]
         )
-        put_forward(made.centre, "thcs-a", "a101")
+        put_forward(made.centre.data, made.centre.desk, "thcs-a", "a101")
         yield made
 
 

@@ -27,7 +27,7 @@ async def test_no_forecasts_yet_is_an_empty_list_that_was_never_made(asked: Aske
 
 async def test_forecasts_come_soonest_first_page_by_page_and_only_those_asked_for(asked: Asked) -> None:
     foretell(
-        asked.centre, a_forecast("thcs-a", "a101", date(2027, 5, 1)), a_forecast("thpt-z", "z1", date(2027, 1, 1)),
+        asked.centre.data, a_forecast("thcs-a", "a101", date(2027, 5, 1)), a_forecast("thpt-z", "z1", date(2027, 1, 1)),
         a_forecast("thcs-b", "b1", None),
     )  # fmt: skip
     async with asked.client() as client:
@@ -118,7 +118,7 @@ async def test_a_timetable_is_tried_and_then_put_in_place_with_what_was_left_out
 
 
 async def test_progress_says_who_holds_waits_refused_and_why(asked: Asked) -> None:
-    put_forward(asked.centre, "thcs-a", "a101")
+    put_forward(asked.centre.data, asked.centre.desk, "thcs-a", "a101")
     with Shelf(asked.place.folder / CATALOGUE) as shelf:
         bundle = shelf.bundle("thcs-a", signing_key(asked.place.folder, create=True))
     assert bundle is not None

@@ -54,7 +54,7 @@ async def test_a_school_sees_nothing_of_another_in_any_route(asked: Asked) -> No
         ]
     )
     asked.centre.usage.notice(())
-    put_forward(asked.centre, "thpt-z", "z1")
+    put_forward(asked.centre.data, asked.centre.desk, "thpt-z", "z1")
     await asked.centre.city.refresh()
     looked_at = 0
     may_not = {
