@@ -110,6 +110,7 @@ class OfSchool(Question):
 
 
 class OfProgress(Paged):
+    find: str = Field("", max_length=100, description="Only schools with this in their slug or name.")
     school: str | None = _SCHOOL
     troubled: bool = Field(False, description="Only schools where a gateway has refused it or is behind.")
 

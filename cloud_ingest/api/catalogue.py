@@ -20,7 +20,7 @@ from cloud_ingest.catalogue import progress as pure
 from cloud_ingest.catalogue.delivery import Step
 from cloud_ingest.catalogue.shelf import NotPublished, Published
 from cloud_ingest.operations.centre import Centre
-from cloud_ingest.operations.choosing import NotFound
+from cloud_ingest.operations.choosing import NotFound, named
 
 routes = APIRouter(prefix="/catalogue")
 
@@ -161,18 +161,22 @@ async def sending(request: Request, who: Reader) -> Response:
 @routes.get("/progress", response_model=Listing[Progress], responses=answers.reads_table(404))
 async def progress(request: Request, who: Reader, question: Annotated[asked.OfProgress, Query()]) -> Response:
     """How far each school's gateways have come, those that refused something first."""
-    found = await centre_of(request).city.ask(of_schools, centre_of(request), who, question.school)
+    found = await centre_of(request).city.ask(of_schools, centre_of(request), who, question.school, question.find)
     shown = [Progress.of(one) for one in found if not question.troubled or one.refused or one.behind]
     return _part(request, question, Progress, shown)
 
 
-def of_schools(centre: Centre, who: Who, school: str | None = None) -> list[pure.Progress]:
+def of_schools(centre: Centre, who: Who, school: str | None = None, find: str = "") -> list[pure.Progress]:
     """Blocking. Raises NotFound, ShelfUnavailable."""
     only = school or who.school
     if school is not None:
         centre.city.school(who, school)
-    views = centre.city.snapshot.schools
-    some = {name: view.gateways for name, view in views.items() if only is None or name == only}
+    sought, fitting = find.strip().lower(), named(centre.city.snapshot, who, find)
+    some = {
+        name: view.gateways
+        for name, view in centre.city.snapshot.schools.items()
+        if (only is None or name == only) and (not sought or sought in name or name in fitting)
+    }
     return pure.of_city(centre.desk.serials(only), some)
 
 

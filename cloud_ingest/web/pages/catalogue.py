@@ -10,7 +10,6 @@ from cloud_ingest.api.catalogue import of_schools
 from cloud_ingest.catalogue.delivery import Step
 from cloud_ingest.catalogue.progress import Progress
 from cloud_ingest.catalogue.shelf import NotPublished, Published, ShelfUnavailable
-from cloud_ingest.operations.choosing import named
 from cloud_ingest.web import cells
 from cloud_ingest.web.asked import Asked, address
 from cloud_ingest.web.clock import number
@@ -81,16 +80,14 @@ async def profiles(seat: Seat, asked: Asked) -> Markup:
 
 async def progress(seat: Seat, asked: Asked) -> Markup:
     say = seat.say
-    rows: Sequence[Progress] = await seat.centre.city.ask(of_schools, seat.centre, seat.who)
-    fitting = named(seat.centre.city.snapshot, seat.who, asked.text("q"))
-    sought = asked.text("q").lower()
-    rows = [one for one in rows if not sought or sought in one.school or one.school in fitting]
+    rows: Sequence[Progress] = await seat.centre.city.ask(of_schools, seat.centre, seat.who, None, asked.text("q"))
     if asked.text("troubled"):
         rows = [one for one in rows if one.refused or one.behind]
     page = asked.number("page", 1, 1, 10_000)
     some = rows[(page - 1) * cells.PAGE : page * cells.PAGE]
     choices = [Choice("troubled", say("troubled"), [("1", say("troubled_only"))])]
-    csv = download(say, f"{API}/catalogue/progress.csv" + ("?troubled=true" if asked.text("troubled") else ""))
+    kept = {"find": asked.text("q"), "troubled": "true" if asked.text("troubled") else ""}
+    csv = download(say, address(f"{API}/catalogue/progress.csv", kept))
     return Markup("<section><h2>{}</h2>{}{}{}</section>").format(
         say("progress"),
         filters(say, asked, choices, say("find_progress"), csv),
