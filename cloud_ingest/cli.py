@@ -71,7 +71,7 @@ _log = logging.getLogger("lophoc.ingest")
 )  # fmt: skip
 @click.option(
     "--forecasts", "forecasts_path", type=click.Path(dir_okay=False, path_type=Path), default=None,
-    help="The file that lophoc forecast makes, for alarm rules on forecasts.",
+    help="The file that lophoc forecast makes, for alarm rules on forecasts.  [default: in the folder of lophoc ops]",
 )  # fmt: skip
 @click.option(
     "--ahead", "ahead_s", type=click.FloatRange(0), default=AHEAD_S, show_default="366 days", metavar="SECONDS",
@@ -206,6 +206,8 @@ def _watch(
     from cloud_ingest.alarms.sources import FromFiles, sources
     from cloud_ingest.alarms.telling import Telling
     from cloud_ingest.alarms.watch import Watch
+    from cloud_ingest.forecasts.forecast_file import FILE as FORECASTS
+    from cloud_ingest.operations.folder import ops_folder
 
     if rules is not None:
         from classroom_profiles.problem import DocumentError
@@ -220,7 +222,12 @@ def _watch(
     path = alarms or alarms_beside(store_url)
     watch = Watch(
         path,
-        sources(asked, schools, forecasts, lambda: Centre(receiver.wait_ready(0.0), not receiver.store_is_away)),
+        sources(
+            asked,
+            schools,
+            forecasts or ops_folder() / FORECASTS,
+            lambda: Centre(receiver.wait_ready(0.0), not receiver.store_is_away),
+        ),
         rules,
     )
     telling = Telling(path, watch.mail_steps, when=watch.has_lock)

@@ -23,6 +23,7 @@ from classroom_profiles.room import Device, Room
 from lophoc.broker import IOTCORE, start_broker
 from lophoc.check import Outcome, run_lesson
 from lophoc.children import ChildFailed, Children, children
+from lophoc.ops_part import OpsCentre, ops_missing, start_ops, trust_centre
 
 SAMPLE = "stem-a101"
 
@@ -40,6 +41,7 @@ class Settings:
     data: Path
     faults: dict[str, list[str]]
     as_json: bool
+    with_ops: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,7 @@ class Stage:
     room: Room
     teacher_pin: str
     technician_pin: str
+    ops: OpsCentre | None = None
 
 
 @click.command()
@@ -67,6 +70,7 @@ class Stage:
 @click.option("--warm-up", "warm_up_s", default=4.0, show_default=True, help="Seconds the projector takes to warm up.")
 @click.option("--data", type=click.Path(path_type=Path), help="Keep all files here; otherwise they go at the end.")
 @click.option("--fault", "faults", multiple=True, metavar="DEVICE=FAULT", help="Injure a device: projector=refuse.")
+@click.option("--ops", "with_ops", is_flag=True, help="The city's operations centre beside it, with this one school.")
 @click.option("--json", "as_json", is_flag=True, help="With --check: one JSON object as the last line.")
 def demo(
     check: bool,
@@ -78,12 +82,15 @@ def demo(
     data: Path | None,
     faults: tuple[str, ...],
     as_json: bool,
+    with_ops: bool,
 ) -> None:
     """A whole classroom on this machine: real wires, simulated devices. Ctrl-C leaves nothing running."""
     room = load_room(sample_rooms()[SAMPLE])
     injured = _faults(faults, room)
+    if with_ops and (missing := ops_missing()):
+        raise click.ClickException(missing)
     with _directory(data) as directory:
-        settings = Settings(check, profile, broker, store, port, warm_up_s, directory, injured, as_json)
+        settings = Settings(check, profile, broker, store, port, warm_up_s, directory, injured, as_json, with_ops)
         try:
             held = asyncio.run(_run(settings, room))
         except ChildFailed as failed:
@@ -172,6 +179,8 @@ async def _set_stage(settings: Settings, room: Room, parts: Children) -> Stage:
         "LOPHOC_TECHNICIAN_PIN": os.environ.get("LOPHOC_TECHNICIAN_PIN", "135791"),
     }
     port = settings.port if await _free(settings.port) else 0
+    if settings.with_ops:
+        trust_centre(settings.data, settings.data / "agent")
     async with _together() as group:
         group.create_task(
             parts.lophoc(
@@ -191,7 +200,12 @@ async def _set_stage(settings: Settings, room: Room, parts: Children) -> Stage:
         )  # fmt: skip
     step("Trung tâm nhận dữ liệu và máy điều khiển của phòng đã chạy", "ingest and agent are running")
     panel = agent.result().ready.split()[0]
-    return Stage(panel, store, room, stage_secrets["LOPHOC_TEACHER_PIN"], stage_secrets["LOPHOC_TECHNICIAN_PIN"])
+    ops = None
+    if settings.with_ops:
+        ops = await start_ops(parts, settings.data, room, broker, store, settings.data / "registry.sqlite")
+        step("Trung tâm điều hành đã chạy", "the operations centre is running")
+    teacher, technician = stage_secrets["LOPHOC_TEACHER_PIN"], stage_secrets["LOPHOC_TECHNICIAN_PIN"]
+    return Stage(panel, store, room, teacher, technician, ops)
 
 
 async def _simulate(settings: Settings, room: Room, broker: str, parts: Children, secret: dict[str, str]) -> Room:
@@ -272,6 +286,9 @@ def _welcome(stage: Stage, settings: Settings) -> None:
     _say("")
     _say(click.style(f"  Bảng điều khiển / Panel:  {stage.panel}", bold=True))
     _say(f"  PIN giáo viên / teacher:  {stage.teacher_pin}     kỹ thuật / technician:  {stage.technician_pin}")
+    if stage.ops is not None:
+        _say(click.style(f"  Trung tâm điều hành / Operations centre:  {stage.ops.url}", bold=True))
+        _say(f"  Tên / name:  {stage.ops.name}     mật khẩu / password:  {stage.ops.password}")
     query = f"{_program()} query --store {stage.store} --room {stage.room.school}/{stage.room.room}"
     _say(f"  Dữ liệu / Data:           {query}")
     _say(f"  API:                      {stage.panel}/openapi.json     nhật ký / logs: {settings.data}")

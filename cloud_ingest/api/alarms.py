@@ -46,7 +46,7 @@ async def alarms(request: Request, who: Reader, question: Annotated[asked.OfAlar
     if question.school is not None and not who.sees(question.school):
         raise NotFound(f"school {question.school}")
     limit = question.rows(is_csv=answers.wants_csv(request))
-    offset = _offset(question.cursor)
+    offset = cursor.offset(question.cursor)
     wanted = Wanted(
         states=_HOLDING if question.state is None else frozenset(question.state),
         severities=frozenset(Severity if question.severity is None else map(Severity.of, question.severity)),
@@ -131,13 +131,3 @@ async def _act(
     audit = centre_of(request).audit
     await asyncio.to_thread(audit.write, who, f"alarm.{name}", str(changed.id), written, changed.school)
     return Response(shapes.Alarm.of(changed).model_dump_json(), media_type=answers.JSON)
-
-
-def _offset(text: str | None) -> int:
-    """Raises WrongQuestion."""
-    key = cursor.read(text, 1)
-    if key is None:
-        return 0
-    if not key[0].isascii() or not key[0].isdigit() or len(key[0]) > 9:
-        raise WrongQuestion("cursor", "what `next` of the page before said, of the same question")
-    return int(key[0])

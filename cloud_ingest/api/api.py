@@ -10,15 +10,32 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 
+from classroom_profiles.catalogue import WrongCatalogue
+from classroom_profiles.problem import DocumentError
 from cloud_ingest.accounts.account_file import AccountsUnavailable
 from cloud_ingest.accounts.who import WrongAccount
 from cloud_ingest.alarms.inbox import HasCleared, InboxUnavailable, NoSuchAlarm, NotTheirs
 from cloud_ingest.alarms.webhooks import NoSuchWebhook, WrongWebhook
-from cloud_ingest.api import alarms, history, hooks, keys, places, stream, use
+from cloud_ingest.api import (
+    alarms,
+    catalogue,
+    exports,
+    forecasts,
+    history,
+    hooks,
+    keys,
+    places,
+    stream,
+    timetables,
+    use,
+)  # fmt: skip
 from cloud_ingest.api.map_file import MapFile
-from cloud_ingest.api.problem import Problem, Refused, answer
+from cloud_ingest.api.problem import FieldProblem, Problem, Refused, answer
 from cloud_ingest.api.right import LimitHeaders, Limits
 from cloud_ingest.api.stream import Streams
+from cloud_ingest.catalogue.ics import WrongCalendar
+from cloud_ingest.catalogue.shelf import NotPublished, ShelfUnavailable
+from cloud_ingest.forecasts.forecast_file import ForecastsUnavailable
 from cloud_ingest.last_file import LastValuesUnavailable
 from cloud_ingest.operations.centre import Centre
 from cloud_ingest.operations.choosing import NotFound, WrongQuestion
@@ -27,6 +44,7 @@ from cloud_ingest.operations.usage import UsageUnavailable
 from cloud_ingest.operations.watching import TooManyRooms
 from cloud_ingest.registry import RegistryUnavailable
 from cloud_ingest.store import StoreUnavailable
+from cloud_ingest.warehouse.manifests import ExportUnavailable
 
 DESCRIPTION = """
 Rooms, equipment and measurements of a city's schools, for its dashboards and its data warehouse.
@@ -59,7 +77,7 @@ def make_api(centre: Centre, limits: Limits | None = None, streams: Streams | No
     api.state.limits = limits or Limits()
     api.state.streams = streams or Streams()
     api.state.map_file = MapFile()
-    for part in (places, history, use, alarms, hooks, keys, stream):
+    for part in (places, history, use, alarms, forecasts, catalogue, timetables, exports, hooks, keys, stream):
         api.router.routes.extend(part.routes.routes)  # as they are, so that a test finds each with its right
     api.add_middleware(LimitHeaders)
     api.add_middleware(GZipMiddleware, minimum_size=2000, compresslevel=3)
@@ -133,6 +151,21 @@ def _tell_problems(api: FastAPI) -> None:
     async def wrong_webhook(_: Request, why: WrongWebhook) -> Response:
         return answer(422, str(why), [("url", str(why))])
 
+    @api.exception_handler(DocumentError)
+    async def wrong_document(_: Request, why: DocumentError) -> Response:
+        errors = [
+            FieldProblem(field="text", detail=f"{one.field}: {one.message}" if one.field else one.message,
+                         line=one.line, column=one.column)
+            for one in why.problems
+        ]  # fmt: skip
+        return answer(422, f"{len(errors)} mistakes in the text, the first in line {errors[0].line}", errors)
+
+    @api.exception_handler(NotPublished)
+    @api.exception_handler(WrongCatalogue)
+    @api.exception_handler(WrongCalendar)
+    async def not_so(_: Request, why: Exception) -> Response:
+        return answer(422, str(why), [("text", str(why))])
+
     @api.exception_handler(NotTheirs)
     async def not_theirs(_: Request, why: NotTheirs) -> Response:
         return answer(403, str(why))
@@ -146,5 +179,6 @@ def _tell_problems(api: FastAPI) -> None:
         return answer(503, str(why), (), {"Retry-After": "10"})
 
     for kind in (StoreUnavailable, RegistryUnavailable, RegisterUnavailable, UsageUnavailable, AccountsUnavailable,
-                 InboxUnavailable, LastValuesUnavailable, TooManyRooms):  # fmt: skip
+                 InboxUnavailable, LastValuesUnavailable, TooManyRooms, ForecastsUnavailable, ShelfUnavailable,
+                 ExportUnavailable):  # fmt: skip
         api.add_exception_handler(kind, away)

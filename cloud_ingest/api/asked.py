@@ -1,5 +1,6 @@
 """What the city's API is asked: the fields of its questions, each once. A field that is none is refused by name."""
 
+from datetime import date
 from typing import Annotated, Literal
 
 from fastapi import Path
@@ -8,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from classroom_profiles.telemetry import Measurement, Series
 from cloud_ingest.alarms.alarm import AlarmState
 from cloud_ingest.api.times import LENGTHS
+from cloud_ingest.forecasts.forecast import Wear
 from cloud_ingest.gateways import State
 from cloud_ingest.operations.choosing import Wanted, WrongQuestion
 from cloud_ingest.operations.rows import Health
@@ -90,6 +92,41 @@ class OfAlarms(Paged):
     assigned_to: str | None = Field(None, max_length=100)
     muted: bool | None = Field(None, description="Left out: muted or not.")
     newest_first: bool = Field(False, description="Else the worst and widest come first.")
+
+
+class OfForecasts(Paged):
+    find: str = Field("", max_length=100, description="Only those with this in a slug, a metric or a school's name.")
+    school: str | None = _SCHOOL
+    wear: Wear | None = Field(None, description="Only what wears out so.")
+    until: date | None = Field(None, description="Only what is expected by this day.")
+
+
+class OfProfiles(Paged):
+    school: str | None = _SCHOOL
+
+
+class OfSchool(Question):
+    school: str | None = Field(None, pattern=SLUG, description="For this school; left out: for the whole city.")
+
+
+class OfProgress(Paged):
+    find: str = Field("", max_length=100, description="Only schools with this in their slug or name.")
+    school: str | None = _SCHOOL
+    troubled: bool = Field(False, description="Only schools where a gateway has refused it or is behind.")
+
+
+class OfTimetable(Question):
+    dry_run: bool = Field(False, description="Only say what would be published.")
+    ends: date | None = Field(
+        None, description="Last day of the school year, for lessons that have no end; left out: 31 May."
+    )
+    location: list[str] | None = Field(
+        None, max_length=500, description="What a LOCATION is here: `Phòng 101=a101`; repeatable."
+    )
+
+
+class OfDays(Paged):
+    pass
 
 
 class OfSeries(Question):

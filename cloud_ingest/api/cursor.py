@@ -15,6 +15,16 @@ def written(key: tuple[str, ...]) -> str:
     return base64.urlsafe_b64encode(msgspec.msgpack.encode(key)).decode().rstrip("=")
 
 
+def offset(text: str | None) -> int:
+    """Of a list that is paged by numbers. Raises WrongQuestion."""
+    key = read(text, 1)
+    if key is None:
+        return 0
+    if not key[0].isascii() or not key[0].isdigit() or len(key[0]) > 9:
+        raise WrongQuestion("cursor", "what `next` of the page before said, of the same question")
+    return int(key[0])
+
+
 def read(text: str | None, fields: int) -> tuple[str, ...] | None:
     """Raises WrongQuestion for what `written` never wrote for a key of so many fields."""
     if text is None:

@@ -15,6 +15,8 @@ class FieldProblem(BaseModel):
 
     field: str = Field(description="Its name, such as `since`; in a body, dotted.")
     detail: str = Field(description="What would be right.")
+    line: int | None = Field(None, description="In a text: where, from 1.")
+    column: int | None = Field(None, description="From 1, in characters.")
 
 
 class Problem(BaseModel):
@@ -34,7 +36,7 @@ class Refused(Exception):
         self,
         status: int,
         detail: str,
-        errors: Sequence[tuple[str, str]] = (),
+        errors: Sequence[tuple[str, str] | FieldProblem] = (),
         headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(detail)
@@ -45,13 +47,18 @@ class Refused(Exception):
 
 
 def answer(
-    status: int, detail: str = "", errors: Sequence[tuple[str, str]] = (), headers: Mapping[str, str] | None = None
+    status: int,
+    detail: str = "",
+    errors: Sequence[tuple[str, str] | FieldProblem] = (),
+    headers: Mapping[str, str] | None = None,
 ) -> Response:
-    found = [FieldProblem(field=field, detail=text) for field, text in errors]
+    found = [
+        one if isinstance(one, FieldProblem) else FieldProblem(field=one[0], detail=one[1], line=None, column=None)
+        for one in errors
+    ]
     problem = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail, errors=found)
-    return JSONResponse(
-        problem.model_dump(), status, {"Cache-Control": "no-store", **(headers or {})}, media_type=MEDIA_TYPE
-    )
+    sent = {"Cache-Control": "no-store", **(headers or {})}
+    return JSONResponse(problem.model_dump(exclude_none=True), status, sent, media_type=MEDIA_TYPE)
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:

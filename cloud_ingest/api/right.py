@@ -103,4 +103,6 @@ class Right:
 Reader = Annotated[Who, Depends(Right(Act.READ))]
 Handler = Annotated[Who, Depends(Right(Act.HANDLE_ALARMS))]
 Editor = Annotated[Who, Depends(Right(Act.EDIT_EQUIPMENT))]
+Publisher = Annotated[Who, Depends(Right(Act.PUBLISH))]
+Exporter = Annotated[Who, Depends(Right(Act.EXPORT))]
 Admin = Annotated[Who, Depends(Right(Act.ADMINISTER))]

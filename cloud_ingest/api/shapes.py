@@ -103,6 +103,9 @@ class Gateway(Shape):
     memory_used_percent: float | None
     disk_used_percent: float | None
     disk_wear_percent: float | None
+    catalogue: int = Field(description="Serial of what it holds of what the centre publishes; 0: nothing.")
+    catalogue_staged: int = Field(description="Serial of what waits there for the end of a lesson; 0: nothing.")
+    catalogue_problem: str = Field(description="Why it did not take the last one, in a word; empty if it did.")
     points: int
     seen: str | None
 
@@ -113,8 +116,9 @@ class Gateway(Shape):
             clock_untrusted=row.clock_untrusted, backlog_points=row.backlog_points, buffering_min=row.buffering_min,
             dropped_points=row.dropped_points, journal_writable=row.journal_writable,
             cpu_temperature_c=row.cpu_temperature_c, memory_used_percent=row.memory_used_percent,
-            disk_used_percent=row.disk_used_percent, disk_wear_percent=row.disk_wear_percent, points=row.points,
-            seen=shown(row.seen_us),
+            disk_used_percent=row.disk_used_percent, disk_wear_percent=row.disk_wear_percent,
+            catalogue=row.catalogue, catalogue_staged=row.catalogue_staged, catalogue_problem=row.catalogue_problem,
+            points=row.points, seen=shown(row.seen_us),
         )  # fmt: skip
 
 

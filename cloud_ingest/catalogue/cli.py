@@ -19,6 +19,7 @@ from cloud_ingest.accounts.account_file import AccountFile, AccountsUnavailable
 from cloud_ingest.accounts.audit import Audit
 from cloud_ingest.accounts.who import SCHOOL_NAME, Role, Who
 from cloud_ingest.catalogue import ics, sending
+from cloud_ingest.catalogue.preview import end_of_school_year
 from cloud_ingest.catalogue.shelf import FILE, NotPublished, Shelf, ShelfUnavailable
 from cloud_ingest.catalogue.signing_key import WrongSigningKey, signing_key
 
@@ -93,7 +94,7 @@ def timetable(data: Path, school: str, ends: object, rooms: tuple[str, ...], onl
     Exit code 1 if nothing in it is a lesson.
     """
     names = dict(_pair(one) for one in rooms)
-    last = ends.date() if hasattr(ends, "date") else _end_of_school_year()
+    last = ends.date() if hasattr(ends, "date") else end_of_school_year(date.today())  # noqa: DTZ011 - the day here
     try:
         found = ics.read(file.read_bytes(), last, {one.id for one in builtin_profiles()}, names)
     except ics.WrongCalendar as wrong:
@@ -181,8 +182,3 @@ def _pair(written: str) -> tuple[str, str]:
     if not found or SCHOOL_NAME.fullmatch(slug) is None:
         raise click.BadParameter(f"write LOCATION=SLUG, such as 'P. 101=a101', not {written!r}", param_hint="--room")
     return name, slug
-
-
-def _end_of_school_year() -> date:
-    today = date.today()  # noqa: DTZ011 - the day here
-    return date(today.year + (today.month >= 6), 5, 31)

@@ -78,6 +78,15 @@ class ToSend:
     is_sent: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Serial:
+    """Of a school's newest bundle."""
+
+    serial: int
+    made_us: int
+    is_sent: bool
+
+
 class Shelf:
     """Open it with `with`. Blocking; from any thread. All methods raise ShelfUnavailable."""
 
@@ -86,6 +95,7 @@ class Shelf:
         self._clock_us = clock_us
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
+        self._changes = 0
 
     def __enter__(self) -> Self:
         with _translated():
@@ -118,15 +128,17 @@ class Shelf:
 
     # --- profiles ---
 
-    def publish(self, texts: Sequence[tuple[str, str]], by: str, school: str = "", note: str = "") -> list[Published]:
+    def publish(
+        self, texts: Sequence[tuple[str, str]], by: str, school: str = "", note: str = "", *, only_check: bool = False
+    ) -> list[Published]:
         """New versions of profiles, all or none; `texts` are names of files and what is in them.
 
-        A version is never changed: what is published again must be the same, or count up. Raises NotPublished,
-        DocumentError for what is wrong in the files.
+        A version is never changed: what is published again must be the same, or count up. `only_check`: say what would
+        be published, and change nothing. Raises NotPublished, DocumentError for what is wrong in the files.
         """
         made: list[Published] = []
         now_us = self._clock_us()
-        with self._changing() as rows:
+        with contextlib.suppress(_OnlyChecked), self._changing() as rows:
             for file, text in texts:
                 profile = parse_profile(text.encode(), file)
                 versions = rows.execute(
@@ -149,6 +161,10 @@ class Shelf:
                         (profile.id, profile.version, school, text, note[:200], now_us, by),
                     )
                 made.append(Published(profile.id, profile.version, school, text, note[:200], now_us, by, None))
+            if only_check:
+                raise _OnlyChecked
+        if not only_check:
+            self._changes += 1
         return made
 
     def withdraw(self, profile_id: str, school: str = "") -> None:
@@ -161,6 +177,7 @@ class Shelf:
                 "UPDATE profile SET withdrawn_us = ? WHERE id = ? AND school = ? AND withdrawn_us IS NULL",
                 (self._clock_us(), profile_id, school),
             ).rowcount
+        self._changes += 1
         if not changed:
             raise NotPublished(f"no profile {profile_id} is published" + (f" for {school}" if school else ""))
 
@@ -183,6 +200,7 @@ class Shelf:
                 "INSERT OR REPLACE INTO timetable VALUES (?, ?, ?, ?, ?)",
                 (school, msgspec.json.encode(tuple(entries)), source[:120], self._clock_us(), by),
             )
+        self._changes += 1
 
     def timetable(self, school: str) -> Timetable | None:
         with self._reading() as rows:
@@ -193,13 +211,45 @@ class Shelf:
 
     # --- bundles ---
 
+    def revision(self) -> tuple[int, int]:
+        """Another one whenever something was published or withdrawn, here or by another process."""
+        with self._reading() as rows:
+            version: int = rows.execute("PRAGMA data_version").fetchone()[0]
+        return version, self._changes
+
+    def serials(self, school: str | None = None) -> dict[str, Serial]:
+        """What was made last for each school, as far as anything was."""
+        with self._reading() as rows:
+            found = rows.execute(
+                "SELECT school, serial, made_us, serial = sent_serial FROM bundle WHERE :school IS NULL "
+                "OR school = :school",
+                {"school": school},
+            ).fetchall()
+        return {name: Serial(serial, made_us, bool(is_sent)) for name, serial, made_us, is_sent in found}
+
+    def wanted(self, school: str) -> tuple[tuple[ProfileText, ...], tuple[Entry, ...]]:
+        """What a school's gateways shall have: the newest version of each profile that is not withdrawn, one of the
+        school's own before the city's, and the timetable.
+        """
+        newest: dict[str, ProfileText] = {}
+        with self._reading() as rows:
+            found = rows.execute(
+                "SELECT id, max(version), text, school FROM profile "
+                "WHERE school IN ('', ?) AND withdrawn_us IS NULL GROUP BY id, school ORDER BY id, school",
+                (school,),
+            ).fetchall()
+        for profile_id, version, text, _ in found:
+            newest[profile_id] = ProfileText(profile_id, version, text)
+        timetable = self.timetable(school)
+        return tuple(newest.values()), () if timetable is None else timetable.entries
+
     def bundle(self, school: str, key: SigningKey) -> ToSend | None:
         """What the school's gateways shall have, sealed anew if that has changed; None if nothing was ever published.
 
         Serials are seconds since 1970 or one more than the last, so that they grow even if this file is lost.
         Raises WrongCatalogue if it became too large.
         """
-        profiles, timetable = self._wanted(school)
+        profiles, timetable = self.wanted(school)
         content = msgspec.json.encode((profiles, timetable))
         with self._changing() as rows:
             before = rows.execute(
@@ -232,20 +282,6 @@ class Shelf:
             ).fetchall()
         return [school for (school,) in found]
 
-    def _wanted(self, school: str) -> tuple[tuple[ProfileText, ...], tuple[Entry, ...]]:
-        """The newest version of each profile that is not withdrawn; one of the school's own goes before the city's."""
-        newest: dict[str, ProfileText] = {}
-        with self._reading() as rows:
-            found = rows.execute(
-                "SELECT id, max(version), text, school FROM profile "
-                "WHERE school IN ('', ?) AND withdrawn_us IS NULL GROUP BY id, school ORDER BY id, school",
-                (school,),
-            ).fetchall()
-        for profile_id, version, text, _ in found:
-            newest[profile_id] = ProfileText(profile_id, version, text)
-        timetable = self.timetable(school)
-        return tuple(newest.values()), () if timetable is None else timetable.entries
-
     @contextlib.contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
         with self._lock, _translated():
@@ -270,6 +306,10 @@ class Shelf:
         return self._connection
 
 
+class _OnlyChecked(Exception):
+    """Nothing is to be kept."""
+
+
 @contextlib.contextmanager
 def _translated() -> Iterator[None]:
     try:
@@ -278,4 +318,4 @@ def _translated() -> Iterator[None]:
         raise ShelfUnavailable(f"the catalogue: {wrong}") from wrong
 
 
-__all__ = ["DocumentError", "NotPublished", "Published", "Shelf", "ShelfUnavailable", "Timetable", "ToSend"]
+__all__ = ["DocumentError", "NotPublished", "Published", "Serial", "Shelf", "ShelfUnavailable", "Timetable", "ToSend"]

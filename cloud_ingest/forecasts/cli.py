@@ -16,7 +16,7 @@ import msgspec
 
 from classroom_profiles.telemetry import Series
 from cloud_ingest.forecasts.forecast import Forecast, Wear
-from cloud_ingest.forecasts.forecast_file import FILE, ForecastFile, ForecastsUnavailable
+from cloud_ingest.forecasts.forecast_file import FILE, ForecastFile, ForecastsUnavailable, Wanted
 from cloud_ingest.registry import Registry, RegistryUnavailable, beside
 from cloud_ingest.store import STORE_OPTION, Store, StoreUnavailable, WrongStore, store_of
 
@@ -112,7 +112,8 @@ def show(data: Path, school: str | None, wear: str | None, days: int | None, fin
     until = None if days is None else date.today() + timedelta(days=days)  # noqa: DTZ011 - days as people count them
     try:
         with ForecastFile(data / FILE, create=False) as kept:
-            found = kept.read(school, None if wear is None else Wear(wear), until, find, limit=100_000)
+            wanted = Wanted(school, wear=None if wear is None else Wear(wear), until=until, find=find)
+            found = kept.read(wanted, limit=100_000)
     except ForecastsUnavailable as why:
         raise click.ClickException(str(why)) from why
     for one in found:

@@ -5,7 +5,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 from typing import Self
@@ -29,6 +29,37 @@ CREATE INDEX forecast_by_day ON forecast (expected, school);
 
 class ForecastsUnavailable(Exception):
     """The file cannot be read or written now; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which of them; the defaults: all."""
+
+    school: str | None = None
+    room: str | None = None
+    device: str | None = None
+    wear: Wear | None = None
+    until: date | None = None
+    """Expected by then."""
+    find: str = ""
+    """In slugs and metrics, in any case."""
+    named: frozenset[str] = frozenset()
+    """Schools in whose names the same was found."""
+
+
+_FITS = """(:school IS NULL OR school = :school) AND (:room IS NULL OR room = :room)
+AND (:device IS NULL OR device = :device) AND (:wear IS NULL OR wear = :wear)
+AND (:until IS NULL OR expected <= :until)
+AND (:find = '' OR instr(school || ' ' || room || ' ' || device || ' ' || role || ' ' || metric, :find)
+OR school IN (SELECT value FROM json_each(:named)))"""
+
+
+def _asked(wanted: Wanted) -> dict[str, str | int | None]:
+    return {
+        "school": wanted.school, "room": wanted.room, "device": wanted.device, "wear": wanted.wear,
+        "until": None if wanted.until is None else wanted.until.isoformat(), "find": wanted.find.strip().lower(),
+        "named": msgspec.json.encode(sorted(wanted.named)).decode(),
+    }  # fmt: skip
 
 
 class ForecastFile:
@@ -89,24 +120,28 @@ class ForecastFile:
                 (school, *_key(series)),
             )
 
-    def read(
-        self, school: str | None = None, wear: Wear | None = None, until: date | None = None, find: str = "",
-        limit: int = 100, offset: int = 0,
-    ) -> list[Forecast]:  # fmt: skip
-        """The soonest first, those beyond their horizon last. `until`: expected by then."""
+    def read(self, wanted: Wanted = Wanted(), limit: int = 100, offset: int = 0) -> list[Forecast]:
+        """The soonest first, those beyond their horizon last."""
         with self._lock, _translated():
             found = self._opened().execute(
-                "SELECT said FROM forecast WHERE (:school IS NULL OR school = :school) "
-                "AND (:wear IS NULL OR wear = :wear) AND (:until IS NULL OR expected <= :until) "
-                "AND (:find = '' OR "
-                "instr(school || ' ' || room || ' ' || device || ' ' || role || ' ' || metric, :find)) "
+                f"SELECT said FROM forecast WHERE {_FITS} "
                 "ORDER BY expected IS NULL, expected, school, room, device, metric LIMIT :limit OFFSET :offset",
-                {
-                    "school": school, "wear": wear, "until": None if until is None else until.isoformat(),
-                    "find": find, "limit": limit, "offset": offset,
-                },
-            )  # fmt: skip
+                {**_asked(wanted), "limit": limit, "offset": offset},
+            )
             return [msgspec.json.decode(said, type=Forecast) for (said,) in found]
+
+    def count(self, wanted: Wanted = Wanted()) -> int:
+        with self._lock, _translated():
+            found: int = (
+                self._opened().execute(f"SELECT count(*) FROM forecast WHERE {_FITS}", _asked(wanted)).fetchone()[0]
+            )
+            return found
+
+    def made(self) -> date | None:
+        """When the newest was made; None if there is none."""
+        with self._lock, _translated():
+            found = self._opened().execute("SELECT max(made) FROM forecast").fetchone()[0]
+            return None if found is None else date.fromisoformat(found)
 
     def expected(self, school: str) -> dict[Series, tuple[date, date | None]]:
         """When each of a school was made, and what it expects."""

@@ -7,7 +7,7 @@ import logging
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import uvicorn
@@ -22,6 +22,13 @@ from cloud_ingest.accounts.audit import Audit
 from cloud_ingest.accounts.oidc import Oidc
 from cloud_ingest.alarms.inbox import Alarms
 from cloud_ingest.api.api import make_api
+from cloud_ingest.catalogue.delivery import Delivery
+from cloud_ingest.catalogue.desk import Desk
+from cloud_ingest.catalogue.sending import Broker
+from cloud_ingest.catalogue.shelf import FILE as CATALOGUE
+from cloud_ingest.catalogue.shelf import Shelf
+from cloud_ingest.forecasts.forecast_file import FILE as FORECASTS
+from cloud_ingest.forecasts.shown_forecasts import ShownForecasts
 from cloud_ingest.operations import directory, register, usage
 from cloud_ingest.operations.centre import Centre
 from cloud_ingest.operations.city import City
@@ -50,6 +57,12 @@ class Settings:
     """The inbox, which `lophoc ingest` fills."""
     data: Path
     schools: Path | None = None
+    export: Path | None = None
+    """Where `lophoc warehouse export` writes to."""
+    broker: Broker | None = None
+    """To whom what is published is given; None: `lophoc catalogue send` does it."""
+    broker_password: str | None = field(default=None, repr=False)
+    broker_ca: str | None = None
     oidc: Oidc | None = None
     tiles: str = ""
     """Where a map's tiles come from; empty: it is drawn without, and nothing leaves the house."""
@@ -59,7 +72,8 @@ class Settings:
 async def opened(settings: Settings, store: Store) -> AsyncIterator[Centre]:
     """All parts, and the tasks that keep them new. `store` is open.
 
-    Raises WrongDirectory, AccountsUnavailable, RegisterUnavailable, UsageUnavailable, InboxUnavailable.
+    Raises WrongDirectory, AccountsUnavailable, RegisterUnavailable, UsageUnavailable, InboxUnavailable,
+    ShelfUnavailable.
     """
     known = {} if settings.schools is None else directory.read(settings.schools)
     with ExitStack() as files:
@@ -67,10 +81,19 @@ async def opened(settings: Settings, store: Store) -> AsyncIterator[Centre]:
         written = files.enter_context(Register(settings.data / register.FILE))
         used = files.enter_context(Usage(settings.data / usage.FILE, store))
         inbox = files.enter_context(Alarms(settings.alarms, create=True))
+        shelf = files.enter_context(Shelf(settings.data / CATALOGUE))
+        audit = Audit(file)
         asked = StoreFeed(store, lambda: _schools(settings.registry))
         feed = files.enter_context(LastsFeed(settings.lasts, asked, _log))
         async with City(settings.registry, store, feed, known, inbox, used.notice) as city:
-            counting = asyncio.create_task(_count(city, used), name="usage")
+            delivery = Delivery(
+                shelf, settings.data, settings.broker, lambda: city.snapshot.schools, password=settings.broker_password,
+                ca=settings.broker_ca,
+            )  # fmt: skip
+            working = [
+                asyncio.create_task(_count(city, used), name="usage"),
+                asyncio.create_task(delivery.run(), name="delivery"),
+            ]
             try:
                 yield Centre(
                     city=city,
@@ -79,15 +102,21 @@ async def opened(settings: Settings, store: Store) -> AsyncIterator[Centre]:
                     usage=used,
                     inbox=inbox,
                     accounts=Accounts(file),
-                    audit=Audit(file),
+                    audit=audit,
                     data=settings.data,
+                    forecasts=ShownForecasts(settings.data / FORECASTS),
+                    desk=Desk(shelf, audit),
+                    delivery=delivery,
+                    export=settings.export,
                     oidc=settings.oidc,
                     tiles=settings.tiles,
                 )
             finally:
-                counting.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await counting
+                for task in working:
+                    task.cancel()
+                for ended in await asyncio.gather(*working, return_exceptions=True):
+                    if isinstance(ended, Exception):
+                        raise ended
 
 
 def make_app(centre: Centre) -> ASGIApp:

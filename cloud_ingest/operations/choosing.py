@@ -174,6 +174,16 @@ def gateways(snapshot: Snapshot, who: Who, wanted: Wanted) -> Page[GatewayRow]:
     return _page(snapshot, wanted, chosen(), lambda row: (row.school, row.gateway), GatewayRow.__struct_fields__)
 
 
+def named(snapshot: Snapshot, who: Who, find: str) -> frozenset[str]:
+    """Schools that they see and in whose names this is."""
+    sought = folded(find.strip())
+    if not sought:
+        return frozenset()
+    return frozenset(
+        school for school, view in snapshot.schools.items() if who.sees(school) and sought in folded(view.row.name)
+    )
+
+
 @lru_cache(maxsize=4096)
 def folded(text: str) -> str:
     """Without case and marks, as people type when they search."""

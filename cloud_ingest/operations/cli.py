@@ -19,8 +19,11 @@ from cloud_ingest.accounts.accounts import Accounts
 from cloud_ingest.accounts.oidc import Oidc, Provider, WrongProvider
 from cloud_ingest.alarms.inbox import InboxUnavailable
 from cloud_ingest.alarms.place import alarms_beside
+from cloud_ingest.catalogue.sending import Broker, WrongBroker
+from cloud_ingest.catalogue.shelf import ShelfUnavailable
 from cloud_ingest.operations.app import Settings, serve
 from cloud_ingest.operations.directory import WrongDirectory
+from cloud_ingest.operations.folder import ops_folder
 from cloud_ingest.operations.register import RegisterUnavailable
 from cloud_ingest.operations.usage import UsageUnavailable
 from cloud_ingest.registry import beside
@@ -51,6 +54,14 @@ _log = logging.getLogger("lophoc.ops")
     "--schools", "schools", type=click.Path(dir_okay=False, path_type=Path), envvar="LOPHOC_OPS_SCHOOLS",
     help="A CSV of schools: school,name,ward,latitude,longitude,level.",
 )  # fmt: skip
+@click.option(
+    "--broker", "broker_url", default="", envvar="LOPHOC_OPS_BROKER", metavar="URL",
+    help="Send what is published by itself: mqtt[s]://[user@]host:port.  [default: lophoc catalogue send does it]",
+)  # fmt: skip
+@click.option(
+    "--export", "export", type=click.Path(file_okay=False, path_type=Path), envvar="LOPHOC_OPS_EXPORT",
+    help="The folder of lophoc warehouse export, to show which days are in it.",
+)  # fmt: skip
 @click.option("--host", default="127.0.0.1", show_default=True, envvar="LOPHOC_OPS_HOST", help="Where to listen.")
 @click.option("--port", type=click.IntRange(0, 65_535), default=8090, show_default=True, envvar="LOPHOC_OPS_PORT",
               help="0: any that is free.")  # fmt: skip
@@ -71,6 +82,8 @@ def ops(
     alarms_path: Path | None,
     data: Path | None,
     schools: Path | None,
+    broker_url: str,
+    export: Path | None,
     host: str,
     port: int,
     public_url: str,
@@ -81,7 +94,8 @@ def ops(
 ) -> None:
     """The operations centre: the city's rooms on one page, and its API. Make the first admin with `account add`.
 
-    Secrets come from the environment: LOPHOC_STORE_PASSWORD, LOPHOC_STORE_TOKEN, LOPHOC_OPS_OIDC_SECRET.
+    Secrets come from the environment: LOPHOC_STORE_PASSWORD, LOPHOC_STORE_TOKEN, LOPHOC_OPS_OIDC_SECRET,
+    LOPHOC_BROKER_PASSWORD (and LOPHOC_BROKER_CA).
     """
     if ctx.invoked_subcommand is not None:
         return
@@ -93,10 +107,13 @@ def ops(
     os.umask(0o077)
     try:
         store = store_of(store_url)
+        broker = Broker.of(broker_url) if broker_url else None
     except WrongStore as wrong:
         raise click.UsageError(str(wrong)) from wrong
+    except WrongBroker as wrong:
+        raise click.UsageError(f"--broker: {wrong}") from wrong
     registry = registry_path or beside(store_url)
-    folder = data or Path(os.environ.get("XDG_STATE_HOME") or "~/.local/state").expanduser() / "lophoc" / "ops"
+    folder = data or ops_folder()
     with _only_one(folder), _listening(host, port) as listening:
         settings = Settings(
             registry=registry,
@@ -104,6 +121,10 @@ def ops(
             alarms=alarms_path or alarms_beside(store_url),
             data=folder,
             schools=schools,
+            export=export,
+            broker=broker,
+            broker_password=os.environ.get("LOPHOC_BROKER_PASSWORD"),
+            broker_ca=os.environ.get("LOPHOC_BROKER_CA"),
             oidc=_oidc(oidc_issuer, oidc_client, public_url),
             tiles=tiles,
         )
@@ -137,7 +158,9 @@ async def _until_asked(settings: Settings, store: Store, listening: socket.socke
 
     try:
         await serve(settings, store, listening, ready, stopped, proxy)
-    except (WrongDirectory, AccountsUnavailable, RegisterUnavailable, UsageUnavailable, InboxUnavailable) as why:
+    except (
+        WrongDirectory, AccountsUnavailable, RegisterUnavailable, UsageUnavailable, InboxUnavailable, ShelfUnavailable,
+    ) as why:  # fmt: skip
         raise click.ClickException(str(why)) from why
 
 

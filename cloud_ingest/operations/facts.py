@@ -19,7 +19,10 @@ _ON: Final = ("preflight", "blocked", "running", "ready", "undoing")
 _HOUSE = (Measurement.LESSON, Measurement.EVENT, Measurement.ATTENDANCE)
 """What is said of a room, and not by one of its devices."""
 _DEVICE_METRICS = frozenset({"health", "health_reason", "firmware", "lamp_h", "filter_h", "battery_percent"})
-_GATEWAY_METRICS = frozenset({"cpu_temperature_c", "memory_used_percent", "disk_used_percent", "disk_wear_percent"})
+_GATEWAY_METRICS = frozenset({
+    "cpu_temperature_c", "memory_used_percent", "disk_used_percent", "disk_wear_percent", "catalogue",
+    "catalogue_staged",
+})  # fmt: skip
 
 
 class _DeviceFacts:
@@ -58,6 +61,8 @@ class RoomFacts:
         if measurement is Measurement.GATEWAY:
             if last.metric in _GATEWAY_METRICS and isinstance(last.value, int | float):
                 self._put(self.gateway, last.metric, round(last.value))  # tenths are no news
+            elif last.metric == "catalogue_problem":
+                self._put(self.gateway, last.metric, last.value)
             return
         name = (last.device, last.role)
         device = self.devices.get(name)
@@ -125,6 +130,9 @@ def gateway_row(gateway: Gateway, now_us: int, measured: dict[str, Value] | None
         memory_used_percent=_number(values.get("memory_used_percent")),
         disk_used_percent=_number(values.get("disk_used_percent")),
         disk_wear_percent=_number(values.get("disk_wear_percent")),
+        catalogue=int(_number(values.get("catalogue")) or 0),
+        catalogue_staged=int(_number(values.get("catalogue_staged")) or 0),
+        catalogue_problem=_text(values.get("catalogue_problem")),
         points=gateway.points,
         seen_us=gateway.seen_us(),
     )

@@ -91,6 +91,12 @@ class GatewayRow(msgspec.Struct, frozen=True, gc=False):
     memory_used_percent: float | None
     disk_used_percent: float | None
     disk_wear_percent: float | None
+    catalogue: int
+    """Serial of what it holds of what the centre publishes; 0: nothing."""
+    catalogue_staged: int
+    """Serial of what waits there for the end of a lesson; 0: nothing."""
+    catalogue_problem: str
+    """Why it did not take the last one, in a word; empty if it did."""
     points: int
     seen_us: int
 

@@ -6,11 +6,10 @@ from fastapi import FastAPI
 
 if TYPE_CHECKING:
     from cloud_ingest.operations.centre import Centre
-    from cloud_ingest.web.seat import Parts
 
 
-def attach(app: FastAPI, centre: "Centre", parts: "Parts | None" = None) -> None:
+def attach(app: FastAPI, centre: "Centre") -> None:
     """Put the pages at `/` of an app, after its other routes. Once in a process: NiceGUI has one app."""
     from cloud_ingest.web import site  # NiceGUI takes a second to load
 
-    site.attach(app, centre, parts)
+    site.attach(app, centre)

@@ -52,6 +52,12 @@ def download(say: Words, href: str) -> Markup:
     return link(href, say("csv"), class_="button", download="")
 
 
+def forecasts_csv(say: Words, asked: Asked, until: str | None) -> Markup:
+    wanted = {"find": asked.text("q"), "wear": asked.text("wear"), "school": asked.text("school"), "until": until or ""}
+    kept = {name: value for name, value in wanted.items() if value}
+    return download(say, f"{API}/forecasts.csv" + (f"?{urlencode(kept)}" if kept else ""))
+
+
 def windows(school: str, series: Series) -> str:
     """Of a series, without when and how long."""
     wanted = {

@@ -1,7 +1,7 @@
 """Parts of a page that the server writes, and writes again when something has changed."""
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 from markupsafe import Markup
@@ -18,6 +18,8 @@ from cloud_ingest.web.seat import LoggedOut, Seat
 Render = Callable[[Seat, Asked], Awaitable[Markup]]
 Do = Callable[[str, str], Awaitable[None]]
 """An action's name, and what it is done to."""
+Fill = Callable[[str, str, Mapping[str, str]], Awaitable[None]]
+"""The same, with what is in the form (`data-fields`) round its button; of a file its text, and `…_name`."""
 
 REFRESH_S = 5.0
 _log = logging.getLogger("lophoc.ops.web")
@@ -36,7 +38,12 @@ class Region(Element, component=Path(__file__).parent / "region.js"):
 
 
 async def region(
-    seat: Seat, render: Render, every_s: float | None = REFRESH_S, do: Do | None = None, always: bool = False
+    seat: Seat,
+    render: Render,
+    every_s: float | None = REFRESH_S,
+    do: Do | None = None,
+    always: bool = False,
+    fill: Fill | None = None,
 ) -> Callable[[], Awaitable[None]]:
     """A part that follows the address and the city; answers what makes it anew at once.
 
@@ -69,8 +76,14 @@ async def region(
         shown.run_method("settle")
 
     async def act(event: GenericEventArguments) -> None:
-        if do is not None and isinstance(event.args, dict) and await is_theirs():
-            await do(str(event.args.get("act", ""))[:40], str(event.args.get("on", ""))[:200])
+        if not isinstance(event.args, dict) or not await is_theirs():
+            return
+        name, on = str(event.args.get("act", ""))[:40], str(event.args.get("on", ""))[:200]
+        fields = event.args.get("fields")
+        if fill is not None and isinstance(fields, dict):
+            await fill(name, on, {str(key): str(value) for key, value in list(fields.items())[:20]})
+        elif do is not None:
+            await do(name, on)
 
     async def tick() -> None:
         if always or seat.centre.city.snapshot.revision != revision:

@@ -49,6 +49,10 @@ export default {
     },
     onSubmit(event) {
       const form = event.target.closest("form");
+      if (form?.dataset.fields !== undefined) {
+        event.preventDefault();
+        form.querySelector("[data-act]")?.click();
+      }
       if (form?.dataset.want === undefined) return;
       event.preventDefault();
       this.ask(this.searchOf(form));
@@ -63,6 +67,16 @@ export default {
       clearTimeout(this.soon);
       this.soon = setTimeout(() => this.ask(this.searchOf(form)), 300);
     },
+    async act(button) {
+      const said = { act: button.dataset.act, on: button.dataset.on ?? "" };
+      const form = button.closest("form[data-fields]") ?? this.$el.querySelector("form[data-fields]");
+      if (form) {
+        button.disabled = true;
+        said.fields = await filled(form);
+        button.disabled = false;
+      }
+      this.$emit("act", said);
+    },
     onClick(event) {
       const link = event.target.closest("a[data-want]");
       if (link && !event.ctrlKey && !event.metaKey && !event.shiftKey && event.button === 0) {
@@ -73,7 +87,7 @@ export default {
       const button = event.target.closest("[data-act]");
       if (button) {
         event.preventDefault();
-        this.$emit("act", { act: button.dataset.act, on: button.dataset.on ?? "" });
+        this.act(button);
         return;
       }
       const row = event.target.closest("tr[data-href]");
@@ -100,6 +114,13 @@ function morph(old, wanted) {
       for (const { name, value } of [...node.attributes]) {
         if (before.getAttribute(name) !== value) before.setAttribute(name, value);
       }
+      if (before instanceof HTMLInputElement && before.type === "file") return;
+      if (before instanceof HTMLTextAreaElement) {
+        if (before.defaultValue !== node.defaultValue || before.value !== node.defaultValue) {
+          before.defaultValue = before.value = node.defaultValue;
+        }
+        return;
+      }
       if (before instanceof HTMLInputElement) {
         if (document.activeElement !== before) before.value = node.getAttribute("value") ?? "";
         before.checked = node.hasAttribute("checked");
@@ -113,6 +134,24 @@ function morph(old, wanted) {
     }
   });
   kept.slice(made.length).forEach((node) => node.remove());
+}
+
+const FILE_MOST = 700_000;
+
+// What is in a form, with the text of its files; one that is too long for a message is only said to be.
+async function filled(form) {
+  const fields = {};
+  for (const [name, value] of new FormData(form)) {
+    if (!(value instanceof File)) {
+      fields[name] = value;
+    } else if (value.size > FILE_MOST) {
+      fields[`${name}_large`] = String(value.size);
+    } else if (value.size) {
+      fields[name] = await value.text();
+      fields[`${name}_name`] = value.name;
+    }
+  }
+  return fields;
 }
 
 function key(node) {

@@ -1,9 +1,8 @@
 """Who sits before a page, in which language, and what the page stands on."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from fastapi import Request
 
@@ -22,38 +21,6 @@ class LoggedOut(Exception):
     """The session has ended, or the right was taken away."""
 
 
-@dataclass(frozen=True, slots=True)
-class Published:
-    """The newest version of one profile or timetable."""
-
-    name: str
-    kind: str
-    """`profile` or `timetable`."""
-    school: str | None
-    """None: for all."""
-    version: int
-    by: str
-    at_us: int
-    wanted: int
-    """Gateways that are to have it."""
-    applied: int
-    refused: int
-
-
-class Catalogue(Protocol):
-    """What the pages want of the catalogue. Blocking."""
-
-    def published(self, who: Who) -> Sequence[Published]:
-        """The newest first."""
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What the pages show beside what every centre has; None: it is not there, and its page says so."""
-
-    catalogue: Catalogue | None = None
-
-
 @dataclass(slots=True)
 class Seat:
     centre: Centre
@@ -66,7 +33,6 @@ class Seat:
     token: str | None = None
     origin: str = ""
     """How people reach this centre, such as https://ops.example.vn."""
-    catalogue: Catalogue | None = None
     act: Act = Act.READ
     """The right without which the page is not shown, nor goes on."""
 
@@ -100,7 +66,7 @@ def language_of(request: Request) -> str:
     return chosen if chosen in LANGUAGES else USUAL
 
 
-async def seat_of(request: Request, centre: Centre, parts: Parts) -> Seat | None:
+async def seat_of(request: Request, centre: Centre) -> Seat | None:
     """None for a stranger. Raises AccountsUnavailable."""
     who = await asyncio.to_thread(who_asks, centre.accounts, "GET", request.headers, request.cookies)
     if who is None or who.is_key:
@@ -113,5 +79,4 @@ async def seat_of(request: Request, centre: Centre, parts: Parts) -> Seat | None
         places={name: str(value) for name, value in request.path_params.items()},
         token=request.cookies.get(COOKIE),
         origin=f"{request.url.scheme}://{request.url.netloc}",
-        catalogue=parts.catalogue,
     )

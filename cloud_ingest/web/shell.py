@@ -26,6 +26,8 @@ _ICONS = {
     "labs": '<path d="M9 3h6m-5 0v6l-5 9a2 2 0 0 0 2 3h10a2 2 0 0 0 2-3l-5-9V3M7 16h10"/>',
     "quality": '<path d="M3 17h4V9m4 8V5m6 12v-4m4 4h-4"/>',
     "gateways": '<path d="M4 6h16v5H4zm0 8h16v5H4zm3-5.5v.1m0 7.9v.1"/>',
+    "forecasts": '<path d="M3 17l6-6 4 4 8-9m0 0h-5m5 0v5M3 21h18"/>',
+    "warehouse": '<path d="M4 6c0-4 16-4 16 0v12c0 4-16 4-16 0zm0 0c0 4 16 4 16 0M4 12c0 4 16 4 16 0"/>',
     "catalogue": '<path d="M5 3h12a2 2 0 0 1 2 2v16H7a2 2 0 0 1-2-2zm4 5h6m-6 4h6"/>',
     "accounts": '<path d="M12 12a4 4 0 1 0 0-8 4 4 0 0 0 0 8zm-8 9c0-4 4-6 8-6s8 2 8 6"/>',
     "keys": '<path d="M8 15a4 4 0 1 1 3.5-6H21v4h-3v3h-4v-3h-2.5A4 4 0 0 1 8 15z"/>',
@@ -52,7 +54,13 @@ WAYS = (
     Group("city", (Way("overview", "/"), Way("schools", "/schools"), Way("rooms", "/rooms"), Way("alarms", "/alarms"))),
     Group(
         "things",
-        (Way("equipment", "/equipment"), Way("gateways", "/gateways"), Way("quality", "/quality")),
+        (
+            Way("equipment", "/equipment"),
+            Way("forecasts", "/forecasts"),
+            Way("gateways", "/gateways"),
+            Way("quality", "/quality"),
+            Way("warehouse", "/warehouse", Act.EXPORT),
+        ),
     ),
     Group(
         "use",

@@ -23,7 +23,7 @@ from cloud_ingest.web.kept_files import KeptFiles
 from cloud_ingest.web.live import Region
 from cloud_ingest.web.markup import note
 from cloud_ingest.web.pages import ALL, login
-from cloud_ingest.web.seat import LANGUAGE_COOKIE, Parts, Seat, language_of, seat_of
+from cloud_ingest.web.seat import LANGUAGE_COOKIE, Seat, language_of, seat_of
 from cloud_ingest.web.shell import begin, shell
 from cloud_ingest.web.words import LANGUAGES, Words
 
@@ -31,10 +31,8 @@ STATIC = Path(__file__).parent / "static"
 _YEAR_S = 31_536_000
 
 
-def attach(app: FastAPI, centre: Centre, parts: Parts | None = None) -> None:
+def attach(app: FastAPI, centre: Centre) -> None:
     """Puts the pages at `/`: routes of the app itself, such as `/api` and `/auth`, go first, so add them before."""
-
-    parts = parts or Parts()
 
     @app.get("/web/wards.json", include_in_schema=False)
     async def ward_cells(request: Request) -> Response:
@@ -60,7 +58,7 @@ def attach(app: FastAPI, centre: Centre, parts: Parts | None = None) -> None:
     pages_app.add_static_files("/web/static", STATIC, max_cache_age=_YEAR_S)
     ui.add_head_html(_head(), shared=True)
     for one in ALL:
-        _page(one.path, _guarded(centre, parts, one.build, one.act))
+        _page(one.path, _guarded(centre, one.build, one.act))
     _page(login.PATH, lambda request: _login(request, centre))
     ui.run_with(
         app, title="lophoc", language="vi", favicon=STATIC / "favicon.svg", tailwind=False,
@@ -79,10 +77,10 @@ def _page(path: str, shown: Shown) -> None:
     ui.page(path, response_timeout=10.0)(page)
 
 
-def _guarded(centre: Centre, parts: Parts, build: Callable[[Seat], Awaitable[None]], act: Act) -> Shown:
+def _guarded(centre: Centre, build: Callable[[Seat], Awaitable[None]], act: Act) -> Shown:
     async def shown(request: Request) -> Response | None:
         try:
-            seat = await seat_of(request, centre, parts)
+            seat = await seat_of(request, centre)
         except AccountsUnavailable:
             _say(request, "accounts_unavailable")
             return None

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from classroom_profiles.metrics import unit
-from cloud_ingest.web import words_pages, words_shell, words_things
+from cloud_ingest.web import words_pages, words_published, words_shell, words_things
 
 LANGUAGES = ("vi", "en")
 USUAL = "vi"
@@ -16,7 +16,9 @@ USUAL = "vi"
 Both = tuple[str, str]
 """In Vietnamese and in English."""
 
-WORDS: Mapping[str, Both] = MappingProxyType({**words_shell.SHELL, **words_pages.PAGES, **words_things.THINGS})
+WORDS: Mapping[str, Both] = MappingProxyType(
+    {**words_shell.SHELL, **words_pages.PAGES, **words_published.PUBLISHED, **words_things.THINGS}
+)
 
 
 class Words:

@@ -181,9 +181,7 @@ PAGES: Mapping[str, tuple[str, str]] = {
         detail | Chi tiết | Detail
         seal_whole | Nhật ký còn nguyên vẹn: không dòng nào bị sửa hay xóa. | The audit is whole: no line was changed or taken out.
         seal_broken | Nhật ký đã bị sửa hoặc xóa từ dòng {line}. | The audit was changed or cut at line {line}.
-        no_catalogue | Trung tâm này chưa phát hành kịch bản hay thời khóa biểu. | This centre publishes no profiles or timetables yet.
         nothing_published | Chưa phát hành gì. | Nothing is published yet.
-        applied | Đã dùng | In use
         refused | Từ chối | Refused
         published | Phát hành | Published
         """,
@@ -234,7 +232,6 @@ PAGES: Mapping[str, tuple[str, str]] = {
         id | Không còn khóa này. | There is no such key.
         """),
     **lines_of("catalogue", """
-        profile | Kịch bản | Profile
         timetable | Thời khóa biểu | Timetable
         """),
 }  # fmt: skip

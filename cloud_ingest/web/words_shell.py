@@ -84,7 +84,9 @@ SHELL: Mapping[str, tuple[str, str]] = {
         lessons | Giờ học | Lessons
         attendance | Sĩ số | Attendance
         labs | Phòng thí nghiệm | Laboratories
+        forecasts | Dự báo | Forecasts
         quality | Chất lượng số liệu | Data quality
+        warehouse | Kho dữ liệu | Data warehouse
         gateways | Máy điều khiển | Gateways
         catalogue | Kịch bản và thời khóa biểu | Profiles and timetables
         accounts | Tài khoản | Accounts

@@ -31,6 +31,10 @@ from cloud_ingest.accounts.who import Act, Role, Who
 from cloud_ingest.alarms.inbox import Alarms
 from cloud_ingest.api.api import make_api
 from cloud_ingest.api.right import Limits
+from cloud_ingest.catalogue.delivery import Delivery
+from cloud_ingest.catalogue.desk import Desk
+from cloud_ingest.catalogue.shelf import Shelf
+from cloud_ingest.forecasts.shown_forecasts import ShownForecasts
 from cloud_ingest.last_values import LastValues
 from cloud_ingest.operations.centre import Centre
 from cloud_ingest.operations.choosing import Wanted
@@ -89,12 +93,14 @@ async def _measure(folder: Path, count: int, seconds: float) -> dict[str, Any]:
         directory = {row[0]: School(*row) for row in schools(count, wards())}
         accounts = files.enter_context(AccountFile(folder / "accounts"))
         city = City(folder / "registry", store, lasts, directory, inbox, used.notice)
+        shelf = files.enter_context(Shelf(folder / "catalogue"))
         begun = time.monotonic()
         async with city:
             first_s = time.monotonic() - begun
             centre = Centre(
                 city, RoomWatches(city), files.enter_context(Register(folder / "equipment")), used, inbox,
-                Accounts(accounts), Audit(accounts), folder,
+                Accounts(accounts), Audit(accounts), folder, ShownForecasts(folder / "forecasts"),
+                Desk(shelf, Audit(accounts)), Delivery(shelf, folder, None, tuple),
             )  # fmt: skip
             _, key = centre.accounts.add_key("bench", frozenset({Act.READ}), "bench")
             await asyncio.sleep(2)

@@ -1,5 +1,6 @@
 """`lophoc demo` as a user starts it: the whole main job, in processes of their own."""
 
+import contextlib
 import json
 import os
 import re
@@ -17,8 +18,10 @@ import pytest
 from click.testing import CliRunner
 
 from lophoc.demo import _program, demo
+from tests.cloud_ingest.api.put_forward import PROFILE
 from tests.lophoc.processes import left_of
 from tests.servers import InfluxDB
+from tests.waiting import until
 
 DEMO = [sys.executable, "-m", "lophoc", "demo", "--port", "0"]
 QUICK = ["--warm-up", "0.5"]
@@ -93,13 +96,19 @@ def test_it_takes_a_store_of_yours(influxdb: InfluxDB) -> None:
 @pytest.fixture
 def running(tmp_path: Path) -> Iterator[tuple["subprocess.Popen[str]", str]]:
     """A demo that is ready, and its panel's address."""
+    with started(tmp_path) as made:
+        yield made
+
+
+@contextlib.contextmanager
+def started(tmp_path: Path, *more: str) -> Iterator[tuple["subprocess.Popen[str]", str]]:
     with (tmp_path / "said").open("w+") as said:
         process = subprocess.Popen(
-            [*DEMO, *QUICK, "--data", str(tmp_path / "data")], stdout=said, stderr=said, text=True
+            [*DEMO, *QUICK, *more, "--data", str(tmp_path / "data")], stdout=said, stderr=said, text=True
         )
         try:
             until = time.monotonic() + 60
-            while not (found := re.search(r"Panel: +(http://\S+)", (tmp_path / "said").read_text())):
+            while not (found := re.search(r"Panel: +(http://\S+)(?s:.*)Ctrl-C", (tmp_path / "said").read_text())):
                 assert process.poll() is None, (tmp_path / "said").read_text()
                 assert time.monotonic() < until, (tmp_path / "said").read_text()
                 time.sleep(0.05)
@@ -124,6 +133,34 @@ def test_whatever_ends_it_leaves_nothing_running(
     process.send_signal(number)
     process.wait(30)
     assert left_of(parts) == []
+
+
+@pytest.mark.timeout(120)
+def test_the_operations_centre_beside_it_shows_the_school_and_publishes_to_its_room(tmp_path: Path) -> None:
+    with started(tmp_path, "--ops") as (_, _):
+        said = (tmp_path / "said").read_text()
+        url = re.search(r"Operations centre: +(http://\S+)", said)
+        account = re.search(r"name: +(\S+) +mật khẩu / password: +(\S+)", said)
+        assert url, said
+        assert account, said
+        with httpx.Client(base_url=url[1], trust_env=False, timeout=30) as client:
+            log_in = client.post("/auth/login", json={"name": account[1], "password": account[2]})
+            assert log_in.status_code == 204
+            until(lambda: client.get("/api/v1/gateways").json()["items"] != [])
+            schools = client.get("/api/v1/schools").json()["items"]
+            assert [(one["school"], one["ward"]) for one in schools] == [("thcs-nguyen-du", "Phường Bến Thành")]
+            text = PROFILE.format(version=1, level=60)
+            assert client.post("/api/v1/catalogue/profiles", json={"text": text}).status_code == 201
+            until(lambda: [one["applied"] for one in client.get("/api/v1/catalogue/progress").json()["items"]] == [1])
+    logs = "".join(path.read_text(errors="replace") for path in (tmp_path / "data").glob("*.log"))
+    assert account[2] not in logs
+
+
+def test_without_the_operations_centre_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lophoc.ops_part._NEEDED", ("nicegui", "no_such_package"))
+    result = CliRunner().invoke(demo, ["--ops"])
+    assert result.exit_code == 1
+    assert "pip install 'lophoc[ops]'" in result.output
 
 
 @pytest.mark.timeout(120)

@@ -7,6 +7,7 @@ from datetime import date
 from markupsafe import Markup
 
 from cloud_ingest.accounts.who import Act
+from cloud_ingest.forecasts.forecast_file import ForecastsUnavailable, Wanted
 from cloud_ingest.operations.choosing import NotFound
 from cloud_ingest.operations.register import Item, RegisterUnavailable
 from cloud_ingest.operations.rows import DeviceRow
@@ -15,6 +16,7 @@ from cloud_ingest.web.asked import Asked, address
 from cloud_ingest.web.dialogs import Answers, Dialogs, Field
 from cloud_ingest.web.live import region
 from cloud_ingest.web.markup import join, link, note, quantity, when
+from cloud_ingest.web.pages import forecasts
 from cloud_ingest.web.pages.equipment import warranty
 from cloud_ingest.web.pages.page import Page
 from cloud_ingest.web.seat import LoggedOut, Seat
@@ -85,6 +87,32 @@ async def shown(seat: Seat, _: Asked) -> Markup:
     ).format(
         say("it_says"), _facts(says), say("written"), _facts(written), by, when(kept.changed_us, seat.now_us, ""),
         edit if seat.may(Act.EDIT_EQUIPMENT) else note("hint", say("look_only")), labels,
+    ) + await _foretold(seat, row)  # fmt: skip
+
+
+async def _foretold(seat: Seat, row: DeviceRow) -> Markup:
+    """When it wears out, as far as that can be said."""
+    say = seat.say
+    try:
+        found = await seat.centre.city.ask(
+            seat.centre.forecasts.find, Wanted(school=row.school, room=row.room, device=row.device)
+        )
+    except ForecastsUnavailable:
+        return note("trouble", say("unavailable"), say("unavailable_try"))
+    if not found.rows:
+        return Markup('<section class="card"><h2>{}</h2><p class="quiet">{}</p></section>').format(
+            say("way.forecasts"), say("no_forecast_here")
+        )
+    return join(
+        Markup('<section class="card"><h2>{}: {}</h2><dl class="facts">{}</dl></section>').format(
+            say("way.forecasts"), forecasts.what(seat, one),
+            _facts([
+                (say("expected"), forecasts.expected(seat, one)), (say("value_of_limit"), forecasts.value(seat, one)),
+                (say("method"), Markup("{}").format(one.method)), (say("back_test"), forecasts.tested(seat, one)),
+                (say("bear_in_mind"), forecasts.notes(seat, one)),
+            ]),
+        )
+        for one in found.rows
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from cloud_ingest.web.asked import Asked, address
 from cloud_ingest.web.live import region
 from cloud_ingest.web.markup import join, link, mark, note, table, when
 from cloud_ingest.web.pages import gateways
+from cloud_ingest.web.pages.catalogue import timetable_href
 from cloud_ingest.web.pages.overview import alarm_line
 from cloud_ingest.web.pages.page import Page
 from cloud_ingest.web.seat import Seat
@@ -34,13 +35,14 @@ async def head(seat: Seat, _: Asked) -> Markup:
         link(address(path, {"school": school}), words, class_="button")
         for path, words in (
             ("/equipment", say("way.equipment")), ("/quality", say("way.quality")), ("/lessons", say("way.lessons")),
-            ("/attendance", say("way.attendance")),
+            ("/attendance", say("way.attendance")), ("/forecasts", say("way.forecasts")),
         )
     )  # fmt: skip
     return Markup('<div class="head"><p>{} <span class="quiet">{}</span></p>'
-                  '<p>{} · {} {}</p><p class="ways-on">{}</p></div>').format(
+                  '<p>{} · {} {}</p><p class="ways-on">{}{}</p></div>').format(
         mark(row.health.value, say.of("health", row.health.value)), where,
         cells.counts(say, row.by_health), say("seen").lower(), when(row.seen_us, seat.now_us, say("never")), ways,
+        link(timetable_href(school), say("catalogue.timetable"), class_="button"),
     )  # fmt: skip
 
 

@@ -3,18 +3,23 @@
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from cloud_ingest.alarms.alarm import AlarmState, Everything
+from cloud_ingest.alarms.hours import CITY
 from cloud_ingest.alarms.inbox import Alarms, InboxUnavailable, Wanted
+from cloud_ingest.alarms.sources import Soon, forecasts_in
 from cloud_ingest.alarms.watch import Sources, Watch
+from cloud_ingest.forecasts.forecast_file import FILE
 from cloud_ingest.gateways import Gateway
 from cloud_ingest.last_rows import Wanted as WantedName
 from cloud_ingest.registry import RegistryUnavailable
 from cloud_ingest.store import StoreUnavailable
 from tests.cloud_ingest.alarms.alarm_city import MONDAY_9_US, P, S
+from tests.cloud_ingest.api.put_forward import a_forecast, foretell
 
 _RULES = """
 rules:
@@ -167,3 +172,30 @@ def test_rules_that_change_are_taken_and_mistakes_are_not(
     assert watch.counts.failures == 0
     rules.write_text(_RULES.replace("above: 1500", "above: 900"))
     _until(lambda: _all(tmp_path) == [("1000 at thcs-a/r1/air", AlarmState.OPEN)])
+
+
+def test_what_was_forecast_raises_an_alarm_by_the_rules_that_come_with_lophoc(tmp_path: Path, world: World) -> None:
+    """And clears it when the lamp was changed; there need be no file at first."""
+    path, inbox_path = tmp_path / FILE, tmp_path / "alarms.sqlite"
+    today = datetime.fromtimestamp(MONDAY_9_US / 1e6, CITY).date()
+
+    def known() -> list[Soon] | None:
+        return forecasts_in(path, today)
+
+    watch = Watch(inbox_path, Sources(world, world.gateways, forecasts=known), clock_us=lambda: world.now_us)
+    with Alarms(inbox_path, create=True, clock_us=lambda: world.now_us) as inbox:
+        watch.turn(inbox)
+        assert _all(tmp_path) == []
+        early = today + timedelta(days=20)
+        foretell(tmp_path, a_forecast("thcs-a", "r1", today + timedelta(days=40), early=early))
+        for _ in range(3):
+            world.now_us += 3_601 * S
+            watch.turn(inbox)
+        found = _all(tmp_path)
+        assert [state for _, state in found] == [AlarmState.OPEN]
+        assert "in 20 days by forecast" in found[0][0]
+        foretell(tmp_path, a_forecast("thcs-a", "r1", None))
+        for _ in range(3):
+            world.now_us += 3_601 * S
+            watch.turn(inbox)
+        assert [state for _, state in _all(tmp_path)] == [AlarmState.CLEARED]

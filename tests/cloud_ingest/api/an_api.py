@@ -17,6 +17,12 @@ from cloud_ingest.alarms.inbox import Alarms
 from cloud_ingest.api.api import make_api
 from cloud_ingest.api.right import Limits
 from cloud_ingest.api.stream import Streams
+from cloud_ingest.catalogue.delivery import Delivery
+from cloud_ingest.catalogue.desk import Desk
+from cloud_ingest.catalogue.shelf import FILE as CATALOGUE
+from cloud_ingest.catalogue.shelf import Shelf
+from cloud_ingest.forecasts.forecast_file import FILE as FORECASTS
+from cloud_ingest.forecasts.shown_forecasts import ShownForecasts
 from cloud_ingest.operations import register, usage
 from cloud_ingest.operations.centre import Centre
 from cloud_ingest.operations.city import City
@@ -70,7 +76,14 @@ async def an_api(folder: Path, limits: Limits | None = None, *, once: bool = Tru
             period_s=3600.0,
         )  # fmt: skip
         async with city:
-            centre = Centre(city, RoomWatches(city, 0.01), written, used, inbox, accounts, Audit(file), folder)
+            shelf = files.enter_context(Shelf(folder / CATALOGUE, place.clock))
+            audit = Audit(file)
+            (folder / "export").mkdir(exist_ok=True)
+            centre = Centre(
+                city, RoomWatches(city, 0.01), written, used, inbox, accounts, audit, folder,
+                ShownForecasts(folder / FORECASTS), Desk(shelf, audit),
+                Delivery(shelf, folder, None, lambda: city.snapshot.schools), folder / "export",
+            )  # fmt: skip
             keys = {
                 "city": accounts.add_key("city", SCOPES, "test")[1],
                 "school": accounts.add_key(

@@ -15,9 +15,11 @@ from cloud_ingest.alarms.alarm import Severity
 from cloud_ingest.alarms.transition import Finding, Raised
 from cloud_ingest.api.right import Limits
 from tests.cloud_ingest.api.an_api import Asked, an_api_elsewhere
+from tests.cloud_ingest.api.put_forward import put_forward
 
 EXAMPLES = 6
-REAL = {"school": "thcs-a", "room": "a101", "device": "may-chieu", "metric": "co2_ppm", "number": 1}
+REAL = {"school": "thcs-a", "room": "a101", "device": "may-chieu", "metric": "co2_ppm", "number": 1,
+        "profile": "quiet-reading", "version": 1}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +29,7 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
         made.centre.inbox.apply(
             [Raised(Finding("k", "co2", Severity.MAJOR, "CO2 cao", "CO2", "thcs-a"), made.place.clock.now_us)]
         )
+        put_forward(made.centre.data, made.centre.desk, "thcs-a", "a101")
         yield made
 
 

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from classroom_profiles.telemetry import Measurement, Run, Series
 from cloud_ingest.forecasts.cli import forecast
-from cloud_ingest.forecasts.forecast_file import FILE, ForecastFile, ForecastsUnavailable
+from cloud_ingest.forecasts.forecast_file import FILE, ForecastFile, ForecastsUnavailable, Wanted
 from cloud_ingest.store import Portion, store_of
 from cloud_ingest.windows import DAY_US
 from tests.cloud_ingest.forecasts.history import battery_percent, lamp_hours, night_co2_ppm
@@ -79,14 +79,14 @@ def test_a_night_of_a_school_and_what_it_shows_in_the_morning(store_url: str, tm
     assert run.invoke(forecast, ["list", *data, "--find", "nowhere"]).exit_code == 1
     # what is far off is left for its turn in the week, what is near is made again
     with ForecastFile(tmp_path / "ops" / FILE) as kept:
-        before = kept.read("le-loi", limit=10)
-        assert kept.read("other") == []
-        assert len(kept.read(find="projector", until=date.max)) <= 1
+        before = kept.read(Wanted("le-loi"), limit=10)
+        assert kept.read(Wanted("other")) == []
+        assert len(kept.read(Wanted(find="projector", until=date.max))) <= 1
         kept.forget("le-loi", LAMP)
         assert len(kept.read()) == 2
     assert run.invoke(forecast, ["make", *data, "--store", store_url, "--school", "le-loi"]).exit_code == 0
     with ForecastFile(tmp_path / "ops" / FILE) as kept:
-        assert kept.read("le-loi", limit=10) == before
+        assert kept.read(Wanted("le-loi"), limit=10) == before
 
 
 def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:

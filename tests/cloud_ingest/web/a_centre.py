@@ -9,12 +9,14 @@ import argparse
 import asyncio
 import contextlib
 import csv
+import json
 import math
 import random
 import socket
 import sqlite3
 import sys
 from collections.abc import Iterator
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from classroom_profiles.capability import Value
@@ -22,10 +24,16 @@ from classroom_profiles.telemetry import Measurement, Run, Series
 from classroom_profiles.topics import Address
 from cloud_ingest.accounts.account_file import FILE, AccountFile
 from cloud_ingest.accounts.accounts import Accounts
+from cloud_ingest.accounts.audit import Audit
 from cloud_ingest.accounts.who import Role
 from cloud_ingest.alarms.alarm import Severity
 from cloud_ingest.alarms.inbox import Alarms
 from cloud_ingest.alarms.transition import Finding, Raised
+from cloud_ingest.catalogue.desk import Desk
+from cloud_ingest.catalogue.ics import LOCAL
+from cloud_ingest.catalogue.shelf import FILE as CATALOGUE
+from cloud_ingest.catalogue.shelf import Shelf
+from cloud_ingest.catalogue.signing_key import signing_key
 from cloud_ingest.operations import app
 from cloud_ingest.operations.register import FILE as REGISTER
 from cloud_ingest.operations.register import Item, Register
@@ -33,6 +41,7 @@ from cloud_ingest.registry import Registry
 from cloud_ingest.sqlite_store import SqliteStore
 from cloud_ingest.store import Portion, wall_us
 from cloud_ingest.web.wards import wards
+from tests.cloud_ingest.api.put_forward import LAN, PROFILE, a_forecast, foretell, put_forward
 
 PASSWORD = "mot-mat-khau-dai"
 PEOPLE = {
@@ -83,6 +92,7 @@ def make_city(folder: Path, schools: int, rooms: int, history_h: int = 8) -> Non
     store.close()
     _alarms(folder / "alarms.sqlite", now_us, schools)
     _people(folder)
+    _put_forward(folder)
 
 
 def _directory(path: Path, schools: int, chance: random.Random) -> None:
@@ -124,6 +134,8 @@ def _runs(chance: random.Random, room: str, now_us: int, history_h: int, rich: b
     yield run(Measurement.READING, "khong-khi", "air-sensor", "temperature_c", round(chance.uniform(26, 33), 1))
     yield run(Measurement.GATEWAY, "gateway", "gateway", "disk_used_percent", float(chance.randrange(12, 96)))
     yield run(Measurement.GATEWAY, "gateway", "gateway", "cpu_temperature_c", round(chance.uniform(44, 71), 1))
+    refusal = "signature" if chance.random() < 0.03 else ""
+    yield run(Measurement.GATEWAY, "gateway", "gateway", "catalogue_problem", refusal)
     if chance.random() < 0.4 or rich:
         profile = chance.choice(("lecture", "exam", "stem-robotics", "group-work"))
         yield run(Measurement.LESSON, "lesson", "lesson", "profile", profile)
@@ -217,6 +229,29 @@ def _people(folder: Path) -> None:
         register.write(Item(slug(1), "p101", "may-chieu", "PT-VZ580", "SN-0042-7781", note="Treo trần"), "lan")
 
 
+def _put_forward(folder: Path) -> None:
+    """Forecasts, a profile and a timetable, and two days of the export."""
+    with Shelf(folder / CATALOGUE) as shelf, AccountFile(folder / FILE) as file:
+        desk = Desk(shelf, Audit(file))
+        put_forward(folder, desk, slug(1), "p101")
+        desk.publish(LAN, PROFILE.format(version=1, level=40))
+        desk.publish(LAN, PROFILE.format(version=2, level=55), note="Sáng hơn")
+        shelf.bundle(slug(1), signing_key(folder, create=True))
+    foretell(
+        folder, a_forecast(slug(1), "p101", wall_day() + timedelta(days=40), early=wall_day() + timedelta(days=20)),
+        a_forecast(slug(2), "p102", None, back_test=None, notes=()),
+    )  # fmt: skip
+    out = folder / "export"
+    (out / "windows" / "day=2026-11-23").mkdir(parents=True)
+    (out / "manifests").mkdir()
+    manifest = {"files": [], "schools": 36, "rows": 81_000, "made": "2026-11-23T18:10:00+00:00"}
+    (out / "manifests" / "day=2026-11-22.json").write_text(json.dumps(manifest))
+
+
+def wall_day() -> date:
+    return datetime.now(LOCAL).date()
+
+
 async def serve(folder: Path) -> None:
     store = SqliteStore(str(folder / "store.sqlite"))
     store.open()
@@ -226,6 +261,7 @@ async def serve(folder: Path) -> None:
         alarms=folder / "alarms.sqlite",
         data=folder,
         schools=folder / "schools.csv",
+        export=folder / "export",
     )
     stopped = asyncio.Event()
     listening = socket.create_server(("127.0.0.1", 0))

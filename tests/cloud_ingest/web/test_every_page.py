@@ -33,6 +33,11 @@ PAGES = {
     "/keys": "/keys",
     "/audit": "/audit",
     "/catalogue": "/catalogue",
+    "/catalogue/publish": "/catalogue/publish?profile=quiet-reading",
+    "/catalogue/profiles/{profile}": "/catalogue/profiles/quiet-reading",
+    "/catalogue/timetables/{school}": "/catalogue/timetables/thcs-001",
+    "/forecasts": "/forecasts?q=thcs",
+    "/warehouse": "/warehouse",
 }
 """By the page's address: one that shows something."""
 OTHERS = ("/quality?school=thcs-001&room=p101", "/schools/none-such", "/login")

@@ -1,4 +1,4 @@
-"""What people do with the pages: log in, look for something, handle an alarm, write things down."""
+"""What people do with the pages: log in, look for something, handle an alarm, write things down, publish."""
 
 import re
 import time
@@ -6,6 +6,7 @@ import time
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.cloud_ingest.api.put_forward import PROFILE, WEEK
 from tests.cloud_ingest.web.a_centre import PASSWORD
 from tests.cloud_ingest.web.centre_process import CentreProcess, logged_in, show
 from tests.edge_agent.panel.browser import PHONE, opened
@@ -268,3 +269,80 @@ def test_what_a_page_loads_ahead_is_there_and_is_used(page: Page, centre: Centre
     )
     assert len(ahead) > 3
     assert {href: answers.get(href) for href in ahead} == {href: [200] for href in ahead}
+
+
+def test_a_profile_is_published_after_its_mistakes_were_said_in_their_place(page: Page, centre: CentreProcess) -> None:
+    show(page, centre, "/catalogue/publish?profile=quiet-reading")
+    text = page.get_by_label("Nội dung (YAML)")
+    expect(text).to_have_value(PROFILE.format(version=2, level=55))
+    text.fill(PROFILE.format(version=3, level=70).replace("lights", "lihgts"))
+    page.get_by_role("button", name="Kiểm tra").click()
+    expect(page.get_by_role("alert")).to_contain_text("Dòng 6")
+    expect(page.get_by_role("alert")).to_contain_text("lihgts")
+    text.fill(PROFILE.format(version=2, level=70))
+    page.get_by_role("button", name="Kiểm tra").click()
+    expect(page.get_by_role("alert")).to_contain_text("version: 3")
+    page.get_by_label("hoặc chọn tệp").set_input_files(
+        {"name": "q.yaml", "mimeType": "text/yaml", "buffer": PROFILE.format(version=3, level=70).encode()}
+    )
+    page.get_by_label("Có gì thay đổi").fill("sáng hơn nữa")
+    page.get_by_role("button", name="Kiểm tra").click()
+    expect(page.locator("del")).to_contain_text(["version: 2", "level: 55"])
+    expect(page.locator("ins")).to_contain_text(["version: 3", "level: 70"])
+    page.get_by_role("button", name="Phát hành quiet-reading phiên bản 3").click()
+    expect(page.get_by_text("Đã phát hành quiet-reading phiên bản 3.")).to_be_visible()
+    show(page, centre, "/audit?q=profile.publish")
+    expect(page.locator("tbody tr").first).to_contain_text("lan")
+
+
+def test_a_profile_is_withdrawn_when_somebody_is_sure(page: Page, centre: CentreProcess) -> None:
+    show(page, centre, "/catalogue")
+    row = page.get_by_role("row").filter(has_text="Toàn thành phố").filter(has_text="quiet reading")
+    row.get_by_role("button", name=re.compile("Rút lại")).click()
+    form = page.get_by_role("dialog")
+    expect(form).to_contain_text("Rút lại quiet reading (Toàn thành phố)?")
+    form.get_by_role("button", name="Rút lại").click()
+    expect(row).to_contain_text("đã rút lại")
+    expect(row.get_by_role("button")).to_have_count(0)
+
+
+def test_a_timetable_is_looked_at_before_it_is_published(page: Page, centre: CentreProcess) -> None:
+    show(page, centre, "/catalogue/timetables/thcs-004")
+    expect(page.locator("#main")).to_contain_text("Trường này chưa có thời khóa biểu.")
+    page.get_by_label("Tệp .ics").set_input_files(
+        {"name": "tuan.ics", "mimeType": "text/calendar", "buffer": WEEK % "Phòng 101".encode()}
+    )
+    page.get_by_role("button", name="Xem trước").click()
+    expect(page.get_by_role("alert")).to_contain_text("không có tiết học nào")
+    page.get_by_label("Tên phòng trong tệp").fill("Phòng 101=p101")
+    page.get_by_role("button", name="Xem trước").click()
+    expect(page.get_by_role("row").filter(has_text="p101")).to_contain_text("1")
+    expect(page.get_by_role("row").filter(has_text="Họp")).to_be_visible()
+    page.get_by_role("button", name="Phát hành thời khóa biểu này").click()
+    expect(page.locator("#main")).to_contain_text("tuan.ics · lan")
+
+
+def test_who_may_only_look_is_shown_no_form(browser: Browser, centre: CentreProcess) -> None:
+    with logged_in(browser, centre, "hoa") as page:
+        show(page, centre, "/catalogue")
+        assert page.locator("[data-act], a[href*='/publish']").count() == 0
+        expect(page.locator("body")).not_to_contain_text("thpt-002")
+        show(page, centre, "/catalogue/timetables/thcs-001")
+        assert page.locator("form").count() == 0
+        for path, status in (("/catalogue/publish", 403), ("/warehouse", 403), ("/catalogue/timetables/thpt-002", 404)):
+            answer = page.goto(centre.url + path)
+            assert answer is not None
+            assert answer.status == status
+
+
+def test_what_wears_out_next_is_found_by_its_address(page: Page, centre: CentreProcess) -> None:
+    show(page, centre, "/forecasts?within=90&wear=lamp")
+    row = page.locator("tbody tr")
+    expect(row).to_have_count(1)
+    expect(row).to_contain_text("4.210 / 5.000 h")
+    expect(row).to_contain_text("đơn giản: ±24,7 (28 ngày), ±14,1 (7 ngày)")
+    expect(row).to_contain_text("có khoảng trống số liệu")
+    href = page.get_by_role("link", name="Tải CSV").get_attribute("href")
+    assert len(page.request.get(f"{centre.url}{href}").text().splitlines()) == 2
+    row.get_by_role("link", name="may-chieu").click()
+    expect(page.locator("#main")).to_contain_text("Dự báo: Bóng đèn")

@@ -13,6 +13,7 @@ from classroom_profiles.role import Role as DeviceRole
 from cloud_ingest import web
 from cloud_ingest.accounts.who import Act, Role
 from cloud_ingest.alarms.alarm import AlarmState, Severity
+from cloud_ingest.forecasts.forecast import Wear
 from cloud_ingest.gaps import Reason
 from cloud_ingest.gateways import State
 from cloud_ingest.operations.rows import Health
@@ -27,6 +28,8 @@ BUILT_IN = [
     for path in (resources.files("classroom_profiles") / "profiles").iterdir()
     if path.name.endswith(".yaml")
 ]
+REFUSALS = ("format", "large", "key", "signature", "school", "serial", "old", "profiles", "timetable", "disk")
+"""As docs/catalogue.md lists them."""
 BUILT = re.compile(r'say\(f"([a-z-]+)\.\{')
 
 
@@ -82,6 +85,8 @@ def test_every_text_that_is_there_is_said_somewhere() -> None:
         ("span", [length.code for length in series_charts.LENGTHS]),
         ("way", [way.name for group in shell.WAYS for way in group.ways]),
         ("profile", BUILT_IN),
+        ("wear", [one.value for one in Wear]),
+        ("refusal", REFUSALS),
     ],
 )  # fmt: skip
 def test_every_code_has_words(kind: str, codes: Iterable[str]) -> None:
