@@ -90,5 +90,6 @@ TAKES: Mapping[Role, tuple[Capability, ...]] = {
     Role.DOOR_LOCK: _ON_OR_OFF,
     Role.WARNING_LIGHT: _ON_OR_OFF,
     Role.ROBOT_KIT: (Capability.ROBOT, Capability.PROGRAM),
+    Role.PRINTER_3D: (Capability.PROGRAM, Capability.POWER, Capability.SWITCH),
 }
 """What a device must take, one of these at least, to be what it is called. A role that is not here may only measure."""
