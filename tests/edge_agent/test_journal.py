@@ -305,7 +305,8 @@ async def test_a_damaged_file_is_put_aside_and_a_new_one_begun(path: Path, damag
         assert journal.backlog == len(found) == len(set(found))
         assert set(found[:-5]) <= set(some(10_000))
         assert journal.corrupt == 1
-    assert read(path.with_name("journal.sqlite.corrupt-1")) == content
+    # As it was found, but for SQLite's header, which may have been put right before the rest was given up.
+    assert read(path.with_name("journal.sqlite.corrupt-1"))[100:] == content[100:]
     async with opened(path) as journal:
         assert held(await everything(journal)) == found  # nothing is rescued twice
         assert journal.corrupt == 1
