@@ -1,10 +1,7 @@
 """What is published: versions of profiles, timetables, and the sealed bundle of each school, in one SQLite file."""
 
 import contextlib
-import os
-import sqlite3
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -16,6 +13,7 @@ from classroom_profiles.documents import parse_profile
 from classroom_profiles.problem import DocumentError
 from classroom_profiles.timetable import Entry
 from cloud_ingest.catalogue.signing_key import SigningKey
+from cloud_ingest.own_file import OwnFile
 from cloud_ingest.store import wall_us
 
 FILE = "catalogue.sqlite"
@@ -91,40 +89,16 @@ class Shelf:
     """Open it with `with`. Blocking; from any thread. All methods raise ShelfUnavailable."""
 
     def __init__(self, path: Path, clock_us: Callable[[], int] = wall_us) -> None:
-        self._path = path
+        self._file = OwnFile(path, _SCHEMA, _VERSION, "the catalogue", ShelfUnavailable)
         self._clock_us = clock_us
-        self._lock = threading.Lock()
-        self._connection: sqlite3.Connection | None = None
         self._changes = 0
 
     def __enter__(self) -> Self:
-        with _translated():
-            if not self._path.exists():
-                self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-                os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
-            connection = sqlite3.connect(self._path, timeout=10.0, isolation_level=None, check_same_thread=False)
-            try:
-                connection.execute("PRAGMA journal_mode = WAL")
-                connection.execute("BEGIN IMMEDIATE")
-                version = connection.execute("PRAGMA user_version").fetchone()[0]
-                if version == 0:
-                    for statement in _SCHEMA.split(";"):
-                        connection.execute(statement)
-                    connection.execute(f"PRAGMA user_version = {_VERSION}")
-                elif version != _VERSION:
-                    raise ShelfUnavailable(f"{self._path} has version {version}; this lophoc knows {_VERSION}")
-                connection.execute("COMMIT")
-            except BaseException:
-                connection.close()
-                raise
-        self._connection = connection
+        self._file.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
-        with self._lock:
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
+        self._file.__exit__()
 
     # --- profiles ---
 
@@ -138,7 +112,7 @@ class Shelf:
         """
         made: list[Published] = []
         now_us = self._clock_us()
-        with contextlib.suppress(_OnlyChecked), self._changing() as rows:
+        with contextlib.suppress(_OnlyChecked), self._file.changing() as rows:
             for file, text in texts:
                 profile = parse_profile(text.encode(), file)
                 versions = rows.execute(
@@ -172,7 +146,7 @@ class Shelf:
 
         Raises NotPublished if there is none.
         """
-        with self._changing() as rows:
+        with self._file.changing() as rows:
             changed = rows.execute(
                 "UPDATE profile SET withdrawn_us = ? WHERE id = ? AND school = ? AND withdrawn_us IS NULL",
                 (self._clock_us(), profile_id, school),
@@ -183,7 +157,7 @@ class Shelf:
 
     def profiles(self, school: str | None = None) -> list[Published]:
         """All versions, the newest of each first; of one school with those for everybody."""
-        with self._reading() as rows:
+        with self._file.reading() as rows:
             found = rows.execute(
                 "SELECT id, version, school, text, note, published_us, published_by, withdrawn_us FROM profile "
                 "WHERE :school IS NULL OR school IN ('', :school) ORDER BY id, school, version DESC",
@@ -195,7 +169,7 @@ class Shelf:
 
     def put_timetable(self, school: str, entries: Sequence[Entry], source: str, by: str) -> None:
         """In the place of the one before."""
-        with self._changing() as rows:
+        with self._file.changing() as rows:
             rows.execute(
                 "INSERT OR REPLACE INTO timetable VALUES (?, ?, ?, ?, ?)",
                 (school, msgspec.json.encode(tuple(entries)), source[:120], self._clock_us(), by),
@@ -203,7 +177,7 @@ class Shelf:
         self._changes += 1
 
     def timetable(self, school: str) -> Timetable | None:
-        with self._reading() as rows:
+        with self._file.reading() as rows:
             row = rows.execute(
                 "SELECT entries, source, published_us, published_by FROM timetable WHERE school = ?", (school,)
             ).fetchone()
@@ -213,13 +187,13 @@ class Shelf:
 
     def revision(self) -> tuple[int, int]:
         """Another one whenever something was published or withdrawn, here or by another process."""
-        with self._reading() as rows:
+        with self._file.reading() as rows:
             version: int = rows.execute("PRAGMA data_version").fetchone()[0]
         return version, self._changes
 
     def serials(self, school: str | None = None) -> dict[str, Serial]:
         """What was made last for each school, as far as anything was."""
-        with self._reading() as rows:
+        with self._file.reading() as rows:
             found = rows.execute(
                 "SELECT school, serial, made_us, serial = sent_serial FROM bundle WHERE :school IS NULL "
                 "OR school = :school",
@@ -232,7 +206,7 @@ class Shelf:
         school's own before the city's, and the timetable.
         """
         newest: dict[str, ProfileText] = {}
-        with self._reading() as rows:
+        with self._file.reading() as rows:
             found = rows.execute(
                 "SELECT id, max(version), text, school FROM profile "
                 "WHERE school IN ('', ?) AND withdrawn_us IS NULL GROUP BY id, school ORDER BY id, school",
@@ -251,7 +225,7 @@ class Shelf:
         """
         profiles, timetable = self.wanted(school)
         content = msgspec.json.encode((profiles, timetable))
-        with self._changing() as rows:
+        with self._file.changing() as rows:
             before = rows.execute(
                 "SELECT serial, content, sealed, key, made_us, sent_serial FROM bundle WHERE school = ?", (school,)
             ).fetchone()
@@ -270,52 +244,21 @@ class Shelf:
 
     def was_sent(self, school: str, serial: int) -> None:
         """The broker has it."""
-        with self._changing() as rows:
+        with self._file.changing() as rows:
             rows.execute("UPDATE bundle SET sent_serial = ? WHERE school = ? AND serial = ?", (serial, school, serial))
 
     def schools(self) -> list[str]:
         """Those that have anything of their own, or had."""
-        with self._reading() as rows:
+        with self._file.reading() as rows:
             found = rows.execute(
                 "SELECT school FROM profile WHERE school <> '' UNION SELECT school FROM timetable "
                 "UNION SELECT school FROM bundle ORDER BY 1"
             ).fetchall()
         return [school for (school,) in found]
 
-    @contextlib.contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, _translated():
-            yield self._opened()
-
-    @contextlib.contextmanager
-    def _changing(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, _translated():
-            connection = self._opened()
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield connection
-                connection.execute("COMMIT")
-            except BaseException:
-                with contextlib.suppress(sqlite3.Error):
-                    connection.execute("ROLLBACK")
-                raise
-
-    def _opened(self) -> sqlite3.Connection:
-        if self._connection is None:
-            raise ShelfUnavailable(f"{self._path} is not open")
-        return self._connection
-
 
 class _OnlyChecked(Exception):
     """Nothing is to be kept."""
-
-
-@contextlib.contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except (sqlite3.Error, OSError, msgspec.DecodeError) as wrong:
-        raise ShelfUnavailable(f"the catalogue: {wrong}") from wrong
 
 
 __all__ = ["DocumentError", "NotPublished", "Published", "Serial", "Shelf", "ShelfUnavailable", "Timetable", "ToSend"]

@@ -1,10 +1,6 @@
 """Forecasts as they were made last, in a small SQLite file that the operations centre reads."""
 
-import contextlib
-import os
-import sqlite3
-import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
@@ -14,6 +10,7 @@ import msgspec
 
 from classroom_profiles.telemetry import Measurement, Series
 from cloud_ingest.forecasts.forecast import Forecast, Wear
+from cloud_ingest.own_file import OwnFile
 
 FILE = "forecasts.sqlite"
 
@@ -66,37 +63,14 @@ class ForecastFile:
     """Open it with `with`. Blocking; from any thread. All methods raise ForecastsUnavailable."""
 
     def __init__(self, path: Path, *, create: bool = True) -> None:
-        self._path = path
-        self._create = create
-        self._lock = threading.Lock()
-        self._connection: sqlite3.Connection | None = None
+        self._file = OwnFile(path, _SCHEMA, _VERSION, "the forecasts", ForecastsUnavailable, create=create)
 
     def __enter__(self) -> Self:
-        with _translated():
-            if not self._path.exists():
-                if not self._create:
-                    raise ForecastsUnavailable(f"there are no forecasts {self._path}")
-                self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-                os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
-            connection = sqlite3.connect(self._path, timeout=10.0, isolation_level=None, check_same_thread=False)
-            try:
-                version = connection.execute("PRAGMA user_version").fetchone()[0]
-                if version == 0 and self._create:
-                    connection.execute("PRAGMA journal_mode = WAL")
-                    connection.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;")
-                elif version != _VERSION:
-                    raise ForecastsUnavailable(f"{self._path} has version {version}; this lophoc knows {_VERSION}")
-            except BaseException:
-                connection.close()
-                raise
-        self._connection = connection
+        self._file.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
-        with self._lock:
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
+        self._file.__exit__()
 
     def put(self, forecasts: Iterable[Forecast]) -> None:
         """In place of what was said of the same series before; all of them or none."""
@@ -107,14 +81,13 @@ class ForecastFile:
             )
             for one in forecasts
         ]  # fmt: skip
-        with self._lock, _translated(), self._opened() as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            connection.executemany("INSERT OR REPLACE INTO forecast VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        with self._file.changing() as kept:
+            kept.executemany("INSERT OR REPLACE INTO forecast VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
     def forget(self, school: str, series: Series) -> None:
         """Nothing can be said of it any more."""
-        with self._lock, _translated():
-            self._opened().execute(
+        with self._file.reading() as kept:
+            kept.execute(
                 "DELETE FROM forecast WHERE school = ? AND room = ? AND device = ? AND role = ? AND measurement = ? "
                 "AND metric = ?",
                 (school, *_key(series)),
@@ -122,8 +95,8 @@ class ForecastFile:
 
     def read(self, wanted: Wanted = Wanted(), limit: int = 100, offset: int = 0) -> list[Forecast]:
         """The soonest first, those beyond their horizon last."""
-        with self._lock, _translated():
-            found = self._opened().execute(
+        with self._file.reading() as kept:
+            found = kept.execute(
                 f"SELECT said FROM forecast WHERE {_FITS} "
                 "ORDER BY expected IS NULL, expected, school, room, device, metric LIMIT :limit OFFSET :offset",
                 {**_asked(wanted), "limit": limit, "offset": offset},
@@ -131,22 +104,20 @@ class ForecastFile:
             return [msgspec.json.decode(said, type=Forecast) for (said,) in found]
 
     def count(self, wanted: Wanted = Wanted()) -> int:
-        with self._lock, _translated():
-            found: int = (
-                self._opened().execute(f"SELECT count(*) FROM forecast WHERE {_FITS}", _asked(wanted)).fetchone()[0]
-            )
+        with self._file.reading() as kept:
+            found: int = kept.execute(f"SELECT count(*) FROM forecast WHERE {_FITS}", _asked(wanted)).fetchone()[0]
             return found
 
     def made(self) -> date | None:
         """When the newest was made; None if there is none."""
-        with self._lock, _translated():
-            found = self._opened().execute("SELECT max(made) FROM forecast").fetchone()[0]
+        with self._file.reading() as kept:
+            found = kept.execute("SELECT max(made) FROM forecast").fetchone()[0]
             return None if found is None else date.fromisoformat(found)
 
     def expected(self, school: str) -> dict[Series, tuple[date, date | None]]:
         """When each of a school was made, and what it expects."""
-        with self._lock, _translated():
-            found = self._opened().execute(
+        with self._file.reading() as kept:
+            found = kept.execute(
                 "SELECT room, device, role, measurement, metric, made, expected FROM forecast WHERE school = ?",
                 (school,),
             )
@@ -157,19 +128,6 @@ class ForecastFile:
                 for room, device, role, measurement, metric, made, then in found
             }  # fmt: skip
 
-    def _opened(self) -> sqlite3.Connection:
-        if self._connection is None:
-            raise ForecastsUnavailable(f"{self._path} is not open")
-        return self._connection
-
 
 def _key(series: Series) -> tuple[str, str, str, str, str]:
     return series.room, series.device, series.role, series.measurement, series.metric
-
-
-@contextlib.contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except (sqlite3.Error, OSError, msgspec.DecodeError) as wrong:
-        raise ForecastsUnavailable(f"the forecasts: {wrong}") from wrong

@@ -1,16 +1,13 @@
 """The equipment register: what people write down of a device that it cannot say itself: model, serial, warranty."""
 
-import contextlib
-import os
-import sqlite3
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Self
 
 import msgspec
 
+from cloud_ingest.own_file import OwnFile
 from cloud_ingest.store import wall_us
 
 FILE = "equipment.sqlite"
@@ -51,36 +48,17 @@ class Register:
     """Open it with `with`. Blocking; from any thread. All methods raise RegisterUnavailable."""
 
     def __init__(self, path: Path, clock_us: Callable[[], int] = wall_us) -> None:
-        self._path = path
+        self._file = OwnFile(path, _SCHEMA, _VERSION, "the equipment register", RegisterUnavailable)
         self._clock_us = clock_us
-        self._lock = threading.Lock()
-        self._connection: sqlite3.Connection | None = None
         self._models: dict[Place, str] = {}
 
     def __enter__(self) -> Self:
-        with _translated():
-            if not self._path.exists():
-                os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
-            connection = sqlite3.connect(self._path, timeout=10.0, isolation_level=None, check_same_thread=False)
-            try:
-                connection.execute("PRAGMA journal_mode = WAL")
-                version = connection.execute("PRAGMA user_version").fetchone()[0]
-                if version == 0:
-                    connection.executescript(f"BEGIN; {_SCHEMA}; PRAGMA user_version = {_VERSION}; COMMIT")
-                elif version != _VERSION:
-                    raise RegisterUnavailable(f"{self._path} has version {version}; this lophoc knows {_VERSION}")
-            except BaseException:
-                connection.close()
-                raise
-        self._connection = connection
+        self._file.__enter__()
         self._models = {item.place: item.model for item in self.items() if item.model}
         return self
 
     def __exit__(self, *_: object) -> None:
-        with self._lock:
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
+        self._file.__exit__()
 
     def item(self, school: str, room: str, device: str) -> Item | None:
         found = self._ask(f"SELECT {_COLUMNS} FROM item WHERE school = ? AND room = ? AND device = ?",  # noqa: S608
@@ -103,41 +81,26 @@ class Register:
         """Instead of what was there."""
         kept = msgspec.structs.replace(item, changed_by=by, changed_us=self._clock_us())
         row = [day.isoformat() if isinstance(day, date) else day for day in msgspec.structs.astuple(kept)]
-        with self._lock, _translated():
-            self._opened().execute("INSERT OR REPLACE INTO item VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+        with self._file.reading() as rows:
+            rows.execute("INSERT OR REPLACE INTO item VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
         self._models[kept.place] = kept.model
         return kept
 
     def remove(self, school: str, room: str, device: str) -> bool:
         """False if there was nothing."""
-        with self._lock, _translated():
-            gone = self._opened().execute(
-                "DELETE FROM item WHERE school = ? AND room = ? AND device = ?", (school, room, device)
-            )
+        with self._file.reading() as rows:
+            gone = rows.execute("DELETE FROM item WHERE school = ? AND room = ? AND device = ?", (school, room, device))
         self._models.pop((school, room, device), None)
         return gone.rowcount > 0
 
     def _ask(self, question: str, values: object) -> list[Item]:
-        with self._lock, _translated():
-            rows = self._opened().execute(question, values).fetchall()  # type: ignore[arg-type]
+        with self._file.reading() as kept:
+            rows = kept.execute(question, values).fetchall()  # type: ignore[arg-type]
         return [
             Item(school, room, device, model, serial, _day(bought), _day(until), note, by, at_us)
             for school, room, device, model, serial, bought, until, note, by, at_us in rows
         ]
 
-    def _opened(self) -> sqlite3.Connection:
-        if self._connection is None:
-            raise RegisterUnavailable(f"{self._path} is not open")
-        return self._connection
-
 
 def _day(text: str | None) -> date | None:
     return None if text is None else date.fromisoformat(text)
-
-
-@contextlib.contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except (sqlite3.Error, OSError) as wrong:
-        raise RegisterUnavailable(f"the equipment register: {wrong}") from wrong

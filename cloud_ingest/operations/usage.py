@@ -7,18 +7,15 @@ Seconds until ready are kept as buckets 4 % wide, so that the percentiles of a y
 milliseconds, and are right within 2 %. Each lesson is counted for its school and for the whole city.
 """
 
-import contextlib
 import math
-import os
-import sqlite3
-import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 from classroom_profiles.telemetry import Measurement, Series
 from cloud_ingest.operations.feed import LastValue
+from cloud_ingest.own_file import OwnFile
 from cloud_ingest.store import Sample, Store, wall_us
 from cloud_ingest.windows import DAY_US, Span
 
@@ -78,43 +75,30 @@ class Usage:
     """Open it with `with`. Blocking; from any thread. All methods raise UsageUnavailable."""
 
     def __init__(self, path: Path, store: Store, clock_us: Callable[[], int] = wall_us) -> None:
-        self._path = path
+        self._file = OwnFile(
+            path, _SCHEMA, _VERSION, "the usage of lessons", UsageUnavailable, pragmas=("synchronous = NORMAL",)
+        )
         self.store = store
         self._clock_us = clock_us
-        self._lock = threading.Lock()
-        self._connection: sqlite3.Connection | None = None
         self._read_until: dict[tuple[str, str], int] = {}
         self._counted: dict[tuple[str, str], bool] = {}
         """True if the lesson that begins there has been counted, though it goes on."""
         self._due: dict[tuple[str, str], None] = {}
 
     def __enter__(self) -> Self:
-        with _translated():
-            if not self._path.exists():
-                os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
-            connection = sqlite3.connect(self._path, timeout=10.0, isolation_level=None, check_same_thread=False)
-            try:
-                connection.execute("PRAGMA journal_mode = WAL")
-                connection.execute("PRAGMA synchronous = NORMAL")
-                version = connection.execute("PRAGMA user_version").fetchone()[0]
-                if version == 0:
-                    connection.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT")
-                elif version != _VERSION:
-                    raise UsageUnavailable(f"{self._path} has version {version}; this lophoc knows {_VERSION}")
-                rows = connection.execute("SELECT school, room, time_us, counted FROM read_until").fetchall()
-            except BaseException:
-                connection.close()
-                raise
+        self._file.__enter__()
+        try:
+            with self._file.reading() as kept:
+                rows = kept.execute("SELECT school, room, time_us, counted FROM read_until").fetchall()
+        except BaseException:
+            self._file.__exit__()
+            raise
         self._read_until = {(school, room): time_us for school, room, time_us, _ in rows}
         self._counted = {(school, room): bool(counted) for school, room, _, counted in rows}
-        self._connection = connection
         return self
 
     def __exit__(self, *_: object) -> None:
-        with self._lock:
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
+        self._file.__exit__()
 
     def notice(self, values: Iterable[LastValue]) -> None:
         """Newest values of the city: rooms whose lesson has changed are due."""
@@ -146,8 +130,8 @@ class Usage:
 
     def by_profile(self, first_day: int, last_day: int, school: str | None = None) -> list[ProfileUse]:
         """Days since 1970 in Viet Nam, both counted; the most used first."""
-        with self._lock, _translated():
-            rows = self._opened().execute(
+        with self._file.reading() as kept:
+            rows = kept.execute(
                 "SELECT profile, outcome, bucket, sum(count) FROM used WHERE school = ? AND day BETWEEN ? AND ? "
                 "GROUP BY profile, outcome, bucket ORDER BY profile, outcome, bucket",
                 (_CITY if school is None else school, first_day, last_day),
@@ -168,24 +152,9 @@ class Usage:
             for lesson in lessons
             for of in (school, _CITY)
         ]
-        with self._lock, _translated():
-            connection = self._opened()
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                connection.executemany(_COUNT, rows)
-                connection.execute(
-                    "INSERT OR REPLACE INTO read_until VALUES (?, ?, ?, ?)", (school, room, until_us, counted)
-                )
-                connection.execute("COMMIT")
-            except BaseException:
-                with contextlib.suppress(sqlite3.Error):
-                    connection.execute("ROLLBACK")
-                raise
-
-    def _opened(self) -> sqlite3.Connection:
-        if self._connection is None:
-            raise UsageUnavailable(f"{self._path} is not open")
-        return self._connection
+        with self._file.changing() as kept:
+            kept.executemany(_COUNT, rows)
+            kept.execute("INSERT OR REPLACE INTO read_until VALUES (?, ?, ?, ?)", (school, room, until_us, counted))
 
 
 def history(store: Store, school: str, room: str, span: Span, most: int = 10_000) -> list[Lesson]:
@@ -244,11 +213,3 @@ def percentile(buckets: Sequence[tuple[int, int]], share: float) -> float | None
         if wanted <= 0:
             return round(0.01 * math.exp((number - 0.5) * _WIDTH), 2)
     return None
-
-
-@contextlib.contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.Error as wrong:
-        raise UsageUnavailable(f"the usage of lessons: {wrong}") from wrong
