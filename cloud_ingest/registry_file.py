@@ -4,18 +4,16 @@ It has history that nothing else has, so a damaged one is put aside as `*.corrup
 """
 
 import contextlib
-import fcntl
 import logging
-import os
 import sqlite3
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-from cloud_ingest.same_file import inode
+from cloud_ingest.shared_file import SharedFile
 
 VERSION = 1
 _ASIDE = 100
-_MAGIC = b"SQLite format 3\0"
 _SCHEMA = """
 CREATE TABLE gateway (
     school TEXT NOT NULL, name TEXT NOT NULL, said TEXT, said_us INTEGER NOT NULL DEFAULT 0,
@@ -37,97 +35,21 @@ class RegistryUnavailable(Exception):
     """The file cannot be read or written now; the text says why."""
 
 
-class RegistryFile:
-    """One process's connection. If the file was taken away or begun anew by another, so is the connection."""
+class RegistryFile(SharedFile):
+    """Its methods raise RegistryUnavailable. A damaged one is put aside."""
 
-    def __init__(self, path: Path, *, create: bool) -> None:
-        self._path = path
-        self._create = create
-        self._connection: sqlite3.Connection | None = None
-        self._inode = 0
-        self._is_open = False
+    schema, version, synchronous = _SCHEMA, VERSION, "NORMAL"
+    called, unavailable = "registry", RegistryUnavailable
 
-    def open(self) -> None:
-        """Raises RegistryUnavailable."""
-        with translated():
-            self._open()
-        self._is_open = True
+    def _translated(self) -> AbstractContextManager[None]:
+        return translated()
 
-    def close(self) -> None:
-        self._is_open = False
-        self._let_go()
+    def _make_room(self, wrong: sqlite3.DatabaseError) -> None:
+        aside = _put_aside(self._path)
+        _log.error("the registry is damaged (%s): it is put aside as %s, another is begun", wrong, aside.name)
 
-    @contextlib.contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
-        """All that is done in it, or nothing. Raises RegistryUnavailable."""
-        with translated():
-            connection = self._current()
-            try:
-                connection.execute("BEGIN IMMEDIATE" if self._create else "BEGIN")
-                yield connection
-                connection.execute("COMMIT")
-            except BaseException as wrong:
-                with contextlib.suppress(sqlite3.Error):
-                    connection.execute("ROLLBACK")
-                if _is_damage(wrong):
-                    self._let_go()  # and looked at again the next time
-                raise
-
-    def _current(self) -> sqlite3.Connection:
-        if not self._is_open:
-            raise RegistryUnavailable(f"{self._path} is not open")
-        if self._connection is None or self._inode != inode(self._path):
-            self._let_go()
-            self._open()
-        assert self._connection is not None
-        return self._connection
-
-    def _let_go(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
-
-    def _open(self) -> None:
-        if not self._create:
-            if not self._path.is_file():
-                raise RegistryUnavailable(f"there is no registry {self._path}")
-            self._connect()
-            return
-        with _alone(self._path):
-            try:
-                self._connect()
-            except sqlite3.DatabaseError as wrong:
-                if not _is_damage(wrong) or not _was_a_database(self._path):
-                    raise  # locked, a full disk, or somebody's file of another kind
-                aside = _put_aside(self._path)
-                _log.error("the registry is damaged (%s): it is put aside as %s, another is begun", wrong, aside.name)
-                self._connect()
-
-    def _connect(self) -> None:
-        if self._create and not self._path.exists():
-            os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
-        connection = sqlite3.connect(self._path, timeout=10.0, isolation_level=None, check_same_thread=False)
-        try:
-            self._prepare(connection)
-        except BaseException:
-            connection.close()
-            raise
-        self._connection, self._inode = connection, inode(self._path)
-
-    def _prepare(self, connection: sqlite3.Connection) -> None:
-        if self._create:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = NORMAL")
-            problem = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-            if problem != "ok":
-                damage = sqlite3.DatabaseError(problem)
-                damage.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
-                raise damage
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version == 0 and self._create:
-            connection.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
-        elif version != VERSION:
-            raise RegistryUnavailable(f"{self._path} has version {version}; this lophoc knows {VERSION}")
+    def _turned_out_damaged(self) -> None:
+        self._let_go()  # and looked at again the next time
 
 
 def _put_aside(path: Path) -> Path:
@@ -138,27 +60,6 @@ def _put_aside(path: Path) -> Path:
         Path(f"{path}{behind}").unlink(missing_ok=True)
     path.replace(aside)
     return aside
-
-
-def _was_a_database(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(len(_MAGIC)) in (_MAGIC, bytes(len(_MAGIC)))  # or the zeros that a power cut leaves
-
-
-def _is_damage(wrong: BaseException) -> bool:
-    code = getattr(wrong, "sqlite_errorcode", 0) & 0xFF
-    return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-
-
-@contextlib.contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Among all processes that open the file, so that two do not begin it anew at once."""
-    lock = os.open(f"{path}-lock", os.O_CREAT | os.O_RDWR, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(lock)
 
 
 @contextlib.contextmanager

@@ -41,7 +41,7 @@ def test_many_that_come_at_once_find_one_file_that_only_we_can_read(tmp_path: Pa
 
 def test_a_change_that_fails_leaves_nothing(tmp_path: Path) -> None:
     with made(tmp_path / "things") as file:
-        with pytest.raises(Away, match="^the things: "), file.changing() as kept:
+        with pytest.raises(Away, match=r"^the things: "), file.changing() as kept:
             kept.executemany("INSERT INTO one VALUES (?)", [(1,), (1,)])
         assert count(file) == 0
 
@@ -58,7 +58,7 @@ def test_what_cannot_be_opened_says_why(tmp_path: Path) -> None:
     with pytest.raises(Away, match="is not open"):
         count(made(path))
     path.write_bytes(b"no database at all" * 99)
-    with pytest.raises(Away, match="^the things: "), made(path):
+    with pytest.raises(Away, match=r"^the things: "), made(path):
         pass
     assert path.read_bytes().startswith(b"no database")
 
