@@ -9,6 +9,7 @@ import { pushButton } from "./buttons.js";
 import { comparePage } from "./compare_page.js";
 import { closeDialog } from "./dialog.js";
 import { make, setText } from "./dom.js";
+import { Drawing } from "./drawing.js";
 import { Frames } from "./frames.js";
 import * as lab from "./lab_agent.js";
 import { labAlarmsView } from "./lab_alarms.js";
@@ -37,7 +38,8 @@ const frames = new Frames();
 let route = routeOf(window.location.hash);
 let views = [];
 let page = null;
-let drawing = null;
+const drawing = new Drawing(DRAW_EVERY_MS, drawAll);
+const draw = () => drawing.soon();
 let version = null;
 let wasAway = false;
 
@@ -184,7 +186,7 @@ function showPage() {
   document.getElementById("lab-page").append(page.node);
   const title = { benches: "lab.title", bench: "lab.title", runs: "lab.runs" }[route.page];
   document.title = t(title) + " · lophoc";
-  drawNow();
+  drawing.now();
 }
 
 /** The page while there is nothing to show, or nothing without a PIN. */
@@ -214,15 +216,7 @@ function droppedView() {
   };
 }
 
-function draw() {
-  if (drawing === null) {
-    drawing = window.setTimeout(drawNow, DRAW_EVERY_MS);
-  }
-}
-
-function drawNow() {
-  window.clearTimeout(drawing);
-  drawing = null;
+function drawAll() {
   document.documentElement.dataset.link = state.link;
   views.forEach((view) => view.update(state, route));
   page.node.hidden = state.room === null || state.benches === null || state.locked;
@@ -235,7 +229,7 @@ function repaint() {
   if (page.repaint) {
     page.repaint();
   }
-  drawNow();
+  drawing.now();
 }
 
 // what is heard
@@ -300,23 +294,10 @@ async function load() {
   draw();
 }
 
-async function becomeAway() {
-  state.awayAt = state.link === "away" ? state.awayAt : Date.now();
-  state.link = "away";
+function becomeAway() {
   state.pending.clear();
   wasAway = wasAway || state.room !== null;
-  draw();
-  try {
-    state.setSession(await agent.getSession());
-    if (state.session.role === "open") {
-      state.locked = true;
-      state.room = null;
-      [live, stream].forEach((one) => one.pause());
-    }
-  } catch (error) {
-    // no answer: it is away, as the banner says
-  }
-  draw();
+  return session.becomeAway(() => [live, stream].forEach((one) => one.pause()));
 }
 
 /** A lease lives as long as its holder is heard of; asking who holds what is a word of life. */

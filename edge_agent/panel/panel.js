@@ -6,6 +6,7 @@ import { pushButton } from "./buttons.js";
 import { closeDialog, openDialog } from "./dialog.js";
 import { devicesView } from "./devices.js";
 import { make } from "./dom.js";
+import { Drawing, measureTop, updateViews } from "./drawing.js";
 import { headerView } from "./header.js";
 import { headline, lessonView } from "./lesson_card.js";
 import { leftOut, troubles } from "./lesson_story.js";
@@ -26,7 +27,8 @@ const TIMETABLE_EVERY_MS = 60000;
 
 const state = new RoomState();
 let views = [];
-let drawing = null;
+const drawing = new Drawing(DRAW_EVERY_MS, () => updateViews(state, views));
+const draw = () => drawing.soon();
 let version = null;
 let spoken = "";
 let wasAway = false;
@@ -118,7 +120,7 @@ function build() {
   page.append(header.node, alarms.node, timetable.node, opening.node, main);
   const columns = { update: () => (main.hidden = state.room === null || state.locked) };
   views = [header, alarms, timetable, opening, columns, tiles, lesson, readings, devices, uplink];
-  drawNow();
+  drawing.now();
   measureTop();
 }
 
@@ -137,30 +139,6 @@ function placeholderView() {
       logIn.node.hidden = !state.locked;
     },
   };
-}
-
-/** How high the top is, for what sticks below it. */
-function measureTop() {
-  const top = document.querySelector(".top");
-  document.documentElement.style.setProperty("--top", top.offsetHeight + "px");
-}
-
-function draw() {
-  if (drawing === null) {
-    drawing = window.setTimeout(drawNow, DRAW_EVERY_MS);
-  }
-}
-
-function drawNow() {
-  window.clearTimeout(drawing);
-  drawing = null;
-  const page = document.documentElement;
-  const linkWas = page.dataset.link;
-  page.dataset.link = state.link;
-  views.forEach((view) => view.update(state));
-  if (linkWas !== state.link) {
-    measureTop();
-  }
 }
 
 // the connection
@@ -213,23 +191,10 @@ async function loadProfiles() {
   draw();
 }
 
-async function becomeAway() {
-  state.awayAt = state.link === "away" ? state.awayAt : Date.now();
-  state.link = "away";
+function becomeAway() {
   state.pending.clear();
   wasAway = wasAway || state.room !== null;
-  draw();
-  try {
-    state.setSession(await agent.getSession());
-    if (state.session.role === "open") {
-      state.locked = true;
-      state.room = null;
-      live.pause();
-    }
-  } catch (error) {
-    // no answer: it is away, as the banner says
-  }
-  draw();
+  return session.becomeAway(() => live.pause());
 }
 
 // lessons

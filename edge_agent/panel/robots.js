@@ -5,6 +5,7 @@ import { alarmActs, alarmsView } from "./alarms.js";
 import { pushButton } from "./buttons.js";
 import { closeDialog, openDialog } from "./dialog.js";
 import { make } from "./dom.js";
+import { Drawing, measureTop, updateViews } from "./drawing.js";
 import { Live } from "./live.js";
 import { announce, notice } from "./notices.js";
 import * as robots from "./robots_agent.js";
@@ -25,7 +26,8 @@ addWords(ROBOTS_VI, ROBOTS_EN);
 
 const state = new RobotsState();
 let views = [];
-let drawing = null;
+const drawing = new Drawing(DRAW_EVERY_MS, () => updateViews(state, views));
+const draw = () => drawing.soon();
 let wasAway = false;
 let spoken = null;
 
@@ -119,7 +121,7 @@ function build() {
   const nothing = () => state.locked || state.room === null || state.kits.length === 0;
   const whole = { update: () => (main.hidden = nothing()) };
   views = [header, alarms, waiting, whole, tabs, job, ready, programs, firmwares, kits];
-  drawNow();
+  drawing.now();
   measureTop();
 }
 
@@ -141,45 +143,9 @@ function placeholderView() {
   };
 }
 
-function measureTop() {
-  const top = document.querySelector(".top");
-  document.documentElement.style.setProperty("--top", top.offsetHeight + "px");
-}
-
-function draw() {
-  if (drawing === null) {
-    drawing = window.setTimeout(drawNow, DRAW_EVERY_MS);
-  }
-}
-
-function drawNow() {
-  window.clearTimeout(drawing);
-  drawing = null;
-  const page = document.documentElement;
-  const linkWas = page.dataset.link;
-  page.dataset.link = state.link;
-  views.forEach((view) => view.update(state));
-  if (linkWas !== state.link) {
-    measureTop();
-  }
-}
-
-async function becomeAway() {
-  state.awayAt = state.link === "away" ? state.awayAt : Date.now();
-  state.link = "away";
+function becomeAway() {
   wasAway = wasAway || state.room !== null;
-  draw();
-  try {
-    state.setSession(await agent.getSession());
-    if (state.session.role === "open") {
-      state.locked = true;
-      state.room = null;
-      live.pause();
-    }
-  } catch (error) {
-    // no answer: it is away, as the banner says
-  }
-  draw();
+  return session.becomeAway(() => live.pause());
 }
 
 /** Ask the agent for it as a teacher; the stream says what becomes of it. */

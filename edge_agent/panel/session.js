@@ -24,6 +24,25 @@ export class Session {
     this.calls.draw();
   }
 
+  /** The stream has ended: the agent is away, or nobody may look any more; `pause()` stops asking for it then. */
+  async becomeAway(pause) {
+    const state = this.state;
+    state.awayAt = state.link === "away" ? state.awayAt : Date.now();
+    state.link = "away";
+    this.calls.draw();
+    try {
+      state.setSession(await agent.getSession());
+      if (state.session.role === "open") {
+        state.locked = true;
+        state.room = null;
+        pause();
+      }
+    } catch (error) {
+      // no answer: it is away, as the banner says
+    }
+    this.calls.draw();
+  }
+
   /** Once a second. */
   async watch() {
     if (this.state.sessionEndsAt !== null && this.state.sessionLeftS() === 0) {
