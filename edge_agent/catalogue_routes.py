@@ -1,19 +1,16 @@
 """What the centre has published, and today's lessons: two routes, each with its declared rank."""
 
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
 
-from classroom_profiles.timetable import Lesson, now_and_next, on_day
+from classroom_profiles.timetable import VIETNAM, Lesson, now_and_next, on_day
 from edge_agent.api import Parts
 from edge_agent.catalogue import Catalogue
 from edge_agent.rank import Rank
 from edge_agent.route import ApiError, GuardedRoute, declared, of_parts
 from edge_agent.views import CatalogueView, View
-
-LOCAL = timezone(timedelta(hours=7), "Asia/Ho_Chi_Minh")
-"""Vietnam has one time, without summer time since 1975: a gateway without a zone file knows it, too."""
 
 router = APIRouter(route_class=GuardedRoute)
 
@@ -59,7 +56,7 @@ async def timetable(
     parts: _Parts, catalogue: _Catalogue, day: Annotated[date | None, Query(description="today where left out")] = None
 ) -> TimetableView:
     """This room's lessons of a day, by the timetable that the centre has published; none without one."""
-    room, now = parts.room.room.room, datetime.now(LOCAL).replace(tzinfo=None)
+    room, now = parts.room.room.room, datetime.now(VIETNAM).replace(tzinfo=None)
     is_on, to_come = now_and_next(catalogue.timetable, now, room)
     asked = day or now.date()
     return TimetableView(
@@ -74,6 +71,6 @@ def _shown(lesson: Lesson) -> LessonTimeView:
     return LessonTimeView(
         title=lesson.entry.title,
         profile=lesson.entry.profile,
-        starts=lesson.starts.replace(tzinfo=LOCAL),
-        ends=lesson.ends.replace(tzinfo=LOCAL),
+        starts=lesson.starts.replace(tzinfo=VIETNAM),
+        ends=lesson.ends.replace(tzinfo=VIETNAM),
     )

@@ -1,12 +1,12 @@
 """Times in questions and answers: ISO 8601 with an offset, shown as in Viet Nam. Pure."""
 
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
+from classroom_profiles.timetable import VIETNAM
 from cloud_ingest.operations.choosing import WrongQuestion
 from cloud_ingest.query import seconds
 from cloud_ingest.windows import DAY_US, FIVE_MINUTES_US, HOUR_US, MINUTE_US, Span
 
-VIETNAM = timezone(timedelta(hours=7))
 """It has had no summer time since 1975."""
 LONGEST_US = 3660 * DAY_US
 LENGTHS = {"1m": MINUTE_US, "5m": FIVE_MINUTES_US, "15m": 15 * MINUTE_US, "1h": HOUR_US, "6h": 6 * HOUR_US,

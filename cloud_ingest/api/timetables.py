@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 from pydantic import Field
 
-from classroom_profiles.timetable import Entry
+from classroom_profiles.timetable import VIETNAM, Entry
 from cloud_ingest.accounts.who import SCHOOL_NAME
 from cloud_ingest.api import answers, asked, times
 from cloud_ingest.api.asked import SchoolName
@@ -39,7 +39,7 @@ class Lesson(Shape):
     @classmethod
     def of(cls, entry: Entry) -> "Lesson":
         return cls(
-            id=entry.id, room=entry.room, title=entry.title, starts=entry.starts.replace(tzinfo=times.VIETNAM),
+            id=entry.id, room=entry.room, title=entry.title, starts=entry.starts.replace(tzinfo=VIETNAM),
             minutes=entry.minutes, profile=entry.profile, rule=entry.rule, without=list(entry.without),
         )  # fmt: skip
 
@@ -105,7 +105,7 @@ async def put_timetable(
     """Put an iCalendar file in the place of the timetable before; `dry_run`: only say what would be in it."""
     centre = centre_of(request)
     view = centre.city.school(who, school)
-    today = datetime.now(times.VIETNAM).date()
+    today = datetime.now(VIETNAM).date()
     ends = question.ends or preview.end_of_school_year(today)
     found = await asyncio.to_thread(
         centre.desk.read_timetable, school, await request.body(), ends, _rooms(question.location or [])

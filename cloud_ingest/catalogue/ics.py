@@ -7,15 +7,14 @@ a profile's id. Of people nothing is taken: no ATTENDEE, ORGANIZER, CONTACT or D
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime
 from typing import Any, cast
 
 from dateutil.rrule import rrulestr
 from icalendar import Calendar
 
-from classroom_profiles.timetable import MOST_ENTRIES, Entry, WrongTimetable
+from classroom_profiles.timetable import MOST_ENTRIES, VIETNAM, Entry, WrongTimetable
 
-LOCAL = timezone(timedelta(hours=7), "Asia/Ho_Chi_Minh")
 MOST_BYTES = 8 * 1024 * 1024
 
 _KEPT = ("INTERVAL", "BYDAY", "BYMONTH", "BYMONTHDAY", "WKST")
@@ -151,4 +150,4 @@ def _local(at: date | datetime) -> datetime:
     """Vietnam's time; a time without a zone is meant so."""
     if not isinstance(at, datetime):
         return datetime(at.year, at.month, at.day)  # noqa: DTZ001 - local on purpose
-    return at if at.tzinfo is None else at.astimezone(LOCAL).replace(tzinfo=None)
+    return at if at.tzinfo is None else at.astimezone(VIETNAM).replace(tzinfo=None)

@@ -2,13 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 
 from cloud_ingest.forecasts.school_days import SchoolDays, days
 from cloud_ingest.windows import DAY_US, Window, number
-
-LOCAL = timezone(timedelta(hours=7), "Asia/Ho_Chi_Minh")  # no daylight saving since 1975
 
 
 @dataclass(frozen=True, slots=True)

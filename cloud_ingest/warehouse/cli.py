@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from classroom_profiles.timetable import VIETNAM
 from cloud_ingest.registry import Registry, RegistryUnavailable, beside
 from cloud_ingest.store import STORE_OPTION, StoreUnavailable, WrongStore, store_of
 
@@ -36,9 +37,9 @@ def export(
     `--days 7` writes the last week again, with what gateways have sent late. Exit code 1 if something is missing;
     then there is no manifest, and the same command goes on.
     """
-    from cloud_ingest.warehouse.export import LOCAL, NotExported, export_school, write_manifest
+    from cloud_ingest.warehouse.export import NotExported, export_school, write_manifest
 
-    last = day.date() if day is not None else datetime.now(LOCAL).date() - timedelta(days=1)
+    last = day.date() if day is not None else datetime.now(VIETNAM).date() - timedelta(days=1)
     try:
         with ExitStack() as open_things:
             store = store_of(store_url)
@@ -51,7 +52,7 @@ def export(
                     for school in shown:
                         made += export_school(store, school, one, out)
                 if not schools:
-                    write_manifest(out, one, made, datetime.now(LOCAL))
+                    write_manifest(out, one, made, datetime.now(VIETNAM))
                 rows, size = sum(file.rows for file in made), sum(file.bytes for file in made)
                 click.echo(f"{one}  {len(every)} trường / schools  {rows} dòng / rows  {size / 1e6:.1f} MB")
     except WrongStore as wrong:
@@ -73,7 +74,7 @@ def check(out: Path, day: datetime | None) -> None:
     """Is each file of a day as its manifest says? Exit code 1 if not."""
     from cloud_ingest.warehouse import export as exported
 
-    asked: date = day.date() if day is not None else datetime.now(exported.LOCAL).date() - timedelta(days=1)
+    asked: date = day.date() if day is not None else datetime.now(VIETNAM).date() - timedelta(days=1)
     try:
         wrong = exported.check(out, asked)
     except exported.NotExported as why:

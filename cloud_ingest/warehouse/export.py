@@ -13,7 +13,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime
 from importlib.metadata import version
 from pathlib import Path
 
@@ -21,12 +21,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from classroom_profiles.telemetry import Series
+from classroom_profiles.timetable import VIETNAM
 from cloud_ingest.store import Sample, Store
 from cloud_ingest.warehouse import table
 from cloud_ingest.warehouse.table import BY_POINT, POINTS, VERSION, WINDOW_US, WINDOWS, Rows
 from cloud_ingest.windows import DAY_US, Span
 
-LOCAL = timezone(timedelta(hours=7), "Asia/Ho_Chi_Minh")
 _A_TIME = 10_000
 
 
@@ -48,7 +48,7 @@ class File:
 
 def span_of(day: date) -> Span:
     """A day in Vietnam."""
-    midnight = int(datetime(day.year, day.month, day.day, tzinfo=LOCAL).timestamp()) * 1_000_000
+    midnight = int(datetime(day.year, day.month, day.day, tzinfo=VIETNAM).timestamp()) * 1_000_000
     return Span(midnight, midnight + DAY_US)
 
 

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from classroom_profiles.capability import Value
 from classroom_profiles.telemetry import Measurement, Run, Series
+from classroom_profiles.timetable import VIETNAM
 from classroom_profiles.topics import Address
 from cloud_ingest.accounts.account_file import FILE, AccountFile
 from cloud_ingest.accounts.accounts import Accounts
@@ -30,7 +31,6 @@ from cloud_ingest.alarms.alarm import Severity
 from cloud_ingest.alarms.inbox import Alarms
 from cloud_ingest.alarms.transition import Finding, Raised
 from cloud_ingest.catalogue.desk import Desk
-from cloud_ingest.catalogue.ics import LOCAL
 from cloud_ingest.catalogue.shelf import FILE as CATALOGUE
 from cloud_ingest.catalogue.shelf import Shelf
 from cloud_ingest.catalogue.signing_key import signing_key
@@ -249,7 +249,7 @@ def _put_forward(folder: Path) -> None:
 
 
 def wall_day() -> date:
-    return datetime.now(LOCAL).date()
+    return datetime.now(VIETNAM).date()
 
 
 async def serve(folder: Path) -> None:
