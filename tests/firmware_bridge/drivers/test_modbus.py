@@ -292,7 +292,7 @@ async def pymodbus_server(port: str, *devices: SimDevice) -> AsyncIterator[None]
 
 
 async def test_against_the_server_of_pymodbus() -> None:
-    """An XY-MD02 and a meter of floats as pymodbus serves them."""
+    """An XY-MD02 and a meter of floats as pymodbus serves them, however long it waits for a processor."""
     floats = [
         SimData(at, values=[value], datatype=DataType.FLOAT32)
         for at, value in ((0, 230.25), (6, 1.5), (12, 345.5), (30, 0.75), (70, 49.875), (342, 12.5))
@@ -309,17 +309,17 @@ async def test_against_the_server_of_pymodbus() -> None:
                 SimDevice(1, [SimData(1, values=[305, 546], datatype=DataType.REGISTERS)]),
                 SimDevice(2, sorted([*floats, *gaps], key=lambda data: data.address)),
             ),
-            watched(driver_at(here, wires, slave=1, baudrate=9600)) as air,
-            watched(driver_at(here, wires, slave=2, baudrate=9600, map="eastron-sdm120")) as meter,
+            watched(driver_at(here, wires, slave=1, baudrate=9600, answer_s=5)) as air,
+            watched(driver_at(here, wires, slave=2, baudrate=9600, map="eastron-sdm120", answer_s=5)) as meter,
         ):
             await air.until(lambda: air.values == {"temperature_c": 30.5, "humidity_percent": 54.6})
             await meter.until(lambda: len(meter.values) == 6)
             assert meter.values["voltage_v"] == 230.25
             assert meter.values["energy_kwh"] == 12.5
             with pytest.raises(Refused, match="address 3 answers with exception 4"):  # a real line would be silent
-                await driver_at(here, wires, slave=3, baudrate=9600).__aenter__()
+                await driver_at(here, wires, slave=3, baudrate=9600, answer_s=5).__aenter__()
             with pytest.raises(Refused, match="exception"):
-                await driver_at(here, wires, slave=1, baudrate=9600, map="pzem-016").__aenter__()
+                await driver_at(here, wires, slave=1, baudrate=9600, map="pzem-016", answer_s=5).__aenter__()
 
 
 async def test_against_libmodbus() -> None:
