@@ -1,5 +1,6 @@
 """A real agent and what the centre publishes: heard over a real broker, seen by its API, kept through a kill."""
 
+import asyncio
 import signal
 import subprocess
 import sys
@@ -30,11 +31,13 @@ def publish(broker: Mosquitto, school: str, content: bytes) -> None:
 
 async def asked_until(client: httpx.AsyncClient, path: str, wanted: dict[str, Any]) -> None:
     found: dict[str, Any] = {}
-    for _ in range(1000):
-        found = (await client.get(path)).json()
-        if found.items() >= wanted.items():
-            return
-    raise AssertionError(f"{path} says {found}")
+    try:
+        async with asyncio.timeout(30):
+            while not found.items() >= wanted.items():
+                await asyncio.sleep(0.02)  # a technician's file is looked for every two seconds
+                found = (await client.get(path)).json()
+    except TimeoutError:
+        raise AssertionError(f"{path} says {found}") from None
 
 
 async def test_from_the_broker_to_the_panel_and_through_a_kill(tmp_path: Path, mosquitto: Mosquitto) -> None:
