@@ -4,7 +4,6 @@ Whoever has one says its tables, and which error stands for "it cannot be read o
 """
 
 import contextlib
-import os
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -12,6 +11,8 @@ from pathlib import Path
 from typing import Self
 
 import msgspec
+
+from cloud_ingest.wal import make_private, write_ahead
 
 
 class OwnFile:
@@ -26,19 +27,21 @@ class OwnFile:
         self._schema, self._version = schema, version
         self._called, self._unavailable = called, unavailable
         self._create = create
-        self._pragmas = ("journal_mode = WAL", *pragmas) if create else ()
+        self._pragmas = pragmas if create else ()
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
 
     def __enter__(self) -> Self:
         with self._translated():
-            if not self._path.exists():
-                if not self._create:
-                    raise self._unavailable(f"there are no {self._called.removeprefix('the ')} {self._path}")
+            if self._create:
                 self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-                os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
+                make_private(self._path)
+            elif not self._path.exists():
+                raise self._unavailable(f"there are no {self._called.removeprefix('the ')} {self._path}")
             connection = sqlite3.connect(self._path, timeout=10.0, isolation_level=None, check_same_thread=False)
             try:
+                if self._create:
+                    write_ahead(connection)
                 for pragma in self._pragmas:
                     connection.execute(f"PRAGMA {pragma}")
                 self._prepare(connection)

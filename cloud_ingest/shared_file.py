@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from cloud_ingest.same_file import inode
+from cloud_ingest.wal import make_private, write_ahead
 
 _MAGIC = b"SQLite format 3\0"
 
@@ -111,8 +112,8 @@ class SharedFile(ABC):
                 self._connect()
 
     def _connect(self) -> None:
-        if self._create and not self._path.exists():
-            os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
+        if self._create:
+            make_private(self._path)
         connection = sqlite3.connect(self._path, timeout=10.0, isolation_level=None, check_same_thread=False)
         try:
             self._prepare(connection)
@@ -124,7 +125,7 @@ class SharedFile(ABC):
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         if self._create:
-            connection.execute("PRAGMA journal_mode = WAL")
+            write_ahead(connection)
             connection.execute(f"PRAGMA synchronous = {self.synchronous}")
             problem = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
             if problem != "ok":

@@ -11,6 +11,7 @@ this key takes ten times as many points a second as (series, time) does. Windows
 import sqlite3
 
 from cloud_ingest.store import StoreUnavailable, WrongStore
+from cloud_ingest.wal import write_ahead
 from cloud_ingest.windows import DAY_US, HOUR_US
 
 VERSION = 2
@@ -66,7 +67,7 @@ def prepare(connection: sqlite3.Connection, name: str, *, create: bool) -> None:
     connection.execute("PRAGMA cache_size = -32000")
     if not create:
         return
-    connection.execute("PRAGMA journal_mode = WAL")
+    write_ahead(connection)
     connection.execute("PRAGMA synchronous = FULL")  # NORMAL would lose acknowledged points in a power cut
     connection.execute("BEGIN IMMEDIATE")  # another process may be making the tables just now: look again
     try:

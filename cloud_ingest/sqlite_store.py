@@ -1,7 +1,6 @@
 """The embedded store: one SQLite file, no server, made for one school to a few hundred."""
 
 import contextlib
-import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +14,7 @@ from cloud_ingest.sqlite_keeping import Keeping
 from cloud_ingest.sqlite_schema import hour_of, prepare
 from cloud_ingest.store import Portion, Sample, SchoolTotals, Stored, StoreUnavailable, WrongStore, wall_us
 from cloud_ingest.tending import Tending
+from cloud_ingest.wal import make_private
 from cloud_ingest.windows import FIVE_MINUTES_US, Span, Window, asked
 
 _INSERT = "INSERT OR REPLACE INTO point (hour, series, time, value, simulated) VALUES (?, ?, ?, ?, ?)"
@@ -63,8 +63,8 @@ class SqliteStore:
         with self._lock, self._reading_lock, _translated():
             if self._connection is not None:
                 return
-            if create and not self._path.exists():
-                os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
+            if create:
+                make_private(self._path)
             with contextlib.ExitStack() as opened:
                 writing, reading = (opened.enter_context(contextlib.closing(self._connect())) for _ in range(2))
                 prepare(writing, str(self._path), create=create)

@@ -8,7 +8,6 @@ nothing of the others, and only those who see the whole city handle it.
 """
 
 import contextlib
-import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,6 +23,7 @@ from cloud_ingest.alarms.inbox_writing import BY_RULES, next_revision, revision_
 from cloud_ingest.alarms.transition import Transition
 from cloud_ingest.same_file import inode
 from cloud_ingest.store import wall_us
+from cloud_ingest.wal import make_private
 
 __all__ = [
     "COMMENT_MOST",
@@ -90,8 +90,8 @@ class Alarms:
     def _open(self) -> None:
         if not self._create and not self._path.is_file():
             raise InboxUnavailable(f"there are no alarms in {self._path}: lophoc ingest makes them")
-        if self._create and not self._path.exists():
-            os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
+        if self._create:
+            make_private(self._path)
         connection = sqlite3.connect(self._path, timeout=10.0, isolation_level=None, check_same_thread=False)
         try:
             inbox_schema.prepare(connection, str(self._path), create=self._create)

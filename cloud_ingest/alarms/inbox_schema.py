@@ -2,6 +2,8 @@
 
 import sqlite3
 
+from cloud_ingest.wal import write_ahead
+
 VERSION = 1
 
 _TABLES = """
@@ -62,7 +64,7 @@ def prepare(connection: sqlite3.Connection, name: str, *, create: bool) -> None:
     connection.execute("PRAGMA foreign_keys = ON")
     if version == 0 and not create:
         raise WrongFile(f"{name} is empty: lophoc ingest makes it")
-    connection.execute("PRAGMA journal_mode = WAL")
+    write_ahead(connection)
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("BEGIN IMMEDIATE")  # another process may be making the tables just now: look again
     try:

@@ -200,6 +200,7 @@ async def test_a_bad_line_ends_with_a_named_error(fault: str, error: type[Device
     async with ServedBench(PENDULUM, speed=100) as served, watched(driver_for(served, answer_s=0.2)) as watch:
         await watch.command("experiment", "running")
         served.faults.add(fault)
+        served.bench.pause()  # it would be asked nothing as long as it streams
         await watch.until(lambda: watch.ended is not None)
         assert isinstance(watch.ended, error)
 
