@@ -16,7 +16,7 @@ class Changes:
                 future.set_result(None)
         self._waiting.clear()
 
-    async def until(self, holds: Callable[[], bool], timeout_s: float = 10.0) -> None:
+    async def until(self, holds: Callable[[], bool], timeout_s: float = 30.0) -> None:
         """Return as soon as `holds()`. Raises TimeoutError."""
         async with asyncio.timeout(timeout_s):
             while not holds():

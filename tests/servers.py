@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 _PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
-_READY_S = 20.0
+_READY_S = 60.0
 _STOPPED_S = 30.0
 
 

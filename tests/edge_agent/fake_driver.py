@@ -19,7 +19,7 @@ from firmware_bridge.driver import Driver, DriverKind, Wires, reading
 from firmware_bridge.errors import Unreachable
 from simulators import changes as simulated
 
-QUICK = Pace(open_s=5.0, close_s=5.0, first_wait_s=0.001, longest_wait_s=0.01)
+QUICK = Pace(open_s=30.0, close_s=30.0, first_wait_s=0.001, longest_wait_s=0.01)
 
 
 class Options(Model):
@@ -190,7 +190,7 @@ class FakeRoom:
         """Live."""
         async with task(self.live.run()):
             if self.settles:
-                await self.live.settled(5.0)
+                await self.live.settled(30.0)
             yield self
 
     def let_go(self) -> None:
@@ -200,7 +200,7 @@ class FakeRoom:
                 held.set()
 
     async def until(self, holds: Callable[[], bool]) -> None:
-        assert await self.live.until(holds, 5.0), "it never came so"
+        assert await self.live.until(holds, 30.0), "it never came so"
 
     def _make(self, options: Options, _: Wires) -> Driver:
         return FakeDriver(self.things[options.name])

@@ -157,7 +157,7 @@ class Life:
         return self.rules.now("gas").state
 
     async def until(self, holds: Callable[[], bool]) -> None:
-        assert await self.room.until(holds, 10.0), f"never so: {self.state}"
+        assert await self.room.until(holds, 30.0), f"never so: {self.state}"
 
     async def until_shut(self) -> None:
         await self.until(lambda: bool(self.rules.now("gas").orders))
@@ -178,7 +178,7 @@ async def first_life(folder: Path, begin: Callable[[], None]) -> None:
         await life.rules.reset("gas", Rank.TECHNICIAN, "aired")
         life.say("reset")
         life.say("opening")
-        await life.room.command("valve", _OPEN, 5.0)
+        await life.room.command("valve", _OPEN, 30.0)
 
 
 async def next_life(folder: Path, sensor: str) -> None:
@@ -190,7 +190,7 @@ async def next_life(folder: Path, sensor: str) -> None:
             assert life.state.is_active, "what was announced must be known"
             with_open = True
             with suppress(Interlocked):
-                await life.room.command("valve", _OPEN, 5.0)
+                await life.room.command("valve", _OPEN, 30.0)
                 with_open = False
             assert with_open, "what is latched was opened"
         if sensor != "aired" or must_be_latched:

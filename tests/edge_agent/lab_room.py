@@ -20,7 +20,7 @@ from firmware_bridge.driver import Wires
 from simulators.lab.served_bench import ServedBench
 from tests.edge_agent.fake_driver import task
 
-QUICK = Pace(open_s=5.0, close_s=5.0, first_wait_s=0.001, longest_wait_s=0.02)
+QUICK = Pace(open_s=30.0, close_s=30.0, first_wait_s=0.001, longest_wait_s=0.02)
 PATIENCE_S = 20.0
 
 

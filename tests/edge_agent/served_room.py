@@ -248,7 +248,7 @@ async def served(
             running = [tasks.create_task(work) for work in working]
             serving = tasks.create_task(server.serve([listening]))
             await ready.wait()
-            await live.settled(5.0)
+            await live.settled(30.0)
             try:
                 yield Served(url, live, lessons, changes, events, guard, server, data, parts, lamps)
             finally:

@@ -46,7 +46,7 @@ async def test_the_emergency_stop_ends_a_print_leaves_the_printer_cold_and_keeps
 
 async def _until_confirmed(there: Served) -> None:
     interlocks = there.parts.interlocks
-    assert await there.live.until(lambda: all(one.confirmed for one in interlocks.now("emergency-stop").orders), 10)
+    assert await there.live.until(lambda: all(one.confirmed for one in interlocks.now("emergency-stop").orders), 30)
     assert interlocks.now("emergency-stop").orders
 
 

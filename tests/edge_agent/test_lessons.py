@@ -159,7 +159,7 @@ async def test_a_step_comes_after_what_somebody_else_is_telling_its_device(tmp_p
     room = FakeRoom(ROOM)
     slow = room["speakers"].holds["switch"] = asyncio.Event()
     async with held(tmp_path, room) as one:
-        by_hand = asyncio.create_task(room.live.command("speakers", Command.parse("switch", True), 5.0))
+        by_hand = asyncio.create_task(room.live.command("speakers", Command.parse("switch", True), 30.0))
         await room["speakers"].until_told()
         await one.lessons.start("quiet", ())
         await one.until_step("speakers.switch", StepState.RUNNING)

@@ -63,7 +63,7 @@ async def test_a_sick_device_never_delays_the_others(sick: str) -> None:
         await room.until(lambda: room.live.value("lamp", "level") is not None and room["air"].opened == 1)
         telling = asyncio.create_task(room.live.command("fan", ON, 300.0))
         for number in range(50):
-            await room.live.command("lamp", Command.parse("level", number * 2), 5.0)
+            await room.live.command("lamp", Command.parse("level", number * 2), 30.0)
         assert room["lamp"].values["level"] == 98.0
         telling.cancel()
         await asyncio.gather(telling, return_exceptions=True)
@@ -91,7 +91,7 @@ async def test_before_it_was_tried_a_device_is_not_opened_and_its_controls_are_u
     known = room.live.device("lamp")
     assert (known.health, known.controls, known.readings) == (NOT_OPENED, None, {})
     with pytest.raises(Unreachable):
-        await room.live.command("lamp", ON, 5.0)
+        await room.live.command("lamp", ON, 30.0)
 
 
 async def test_a_state_is_recorded_when_it_changes_and_a_measurement_always() -> None:

@@ -129,7 +129,7 @@ async def test_whatever_a_driver_raises_is_the_health_of_its_device_and_it_is_tr
         assert await kept.until(health.state) == health
     kept.thing.replug()
     await kept.until(HealthState.ONLINE)
-    await kept.supervisor.command(ON, 5.0)
+    await kept.supervisor.command(ON, 30.0)
     assert kept.thing.values["switch"] is True
 
 
@@ -204,7 +204,7 @@ async def test_a_driver_that_hangs_in_opening_is_given_up_and_tried_again() -> N
     async with task(kept.supervisor.run()):
         assert await kept.until(HealthState.UNREACHABLE) == Health(HealthState.UNREACHABLE, "no-answer")
         with pytest.raises(Unreachable, match="no-answer"):
-            await kept.supervisor.command(ON, 5.0)
+            await kept.supervisor.command(ON, 30.0)
         kept.thing.holds_open.set()
         await kept.until(HealthState.ONLINE)
 
@@ -215,8 +215,8 @@ async def test_a_command_that_breaks_in_its_driver_is_refused_and_the_device_goe
 ) -> None:
     kept.thing.fails["switch"] = [error, None]
     with pytest.raises(Refused, match=type(error).__name__):
-        await kept.supervisor.command(ON, 5.0)
-    await kept.supervisor.command(ON, 5.0)
+        await kept.supervisor.command(ON, 30.0)
+    await kept.supervisor.command(ON, 30.0)
     assert kept.health == Health(HealthState.ONLINE)
 
 
@@ -229,7 +229,7 @@ async def test_a_check_that_breaks_in_its_driver_is_a_refusal(kept: Kept, error:
 
 async def test_commands_come_one_at_a_time_and_in_order(kept: Kept) -> None:
     slow = kept.thing.holds["switch"] = asyncio.Event()
-    telling = [asyncio.create_task(kept.supervisor.command(one, 5.0)) for one in (ON, OFF, ON, OFF)]
+    telling = [asyncio.create_task(kept.supervisor.command(one, 30.0)) for one in (ON, OFF, ON, OFF)]
     await kept.thing.until_told()
     await asyncio.sleep(0)
     assert kept.thing.told == ["switch -> True"]
@@ -242,7 +242,7 @@ async def test_commands_come_one_at_a_time_and_in_order(kept: Kept) -> None:
 
 async def test_one_that_waits_too_long_for_its_turn_was_never_sent(kept: Kept) -> None:
     kept.thing.holds["switch"] = asyncio.Event()
-    first = asyncio.create_task(kept.supervisor.command(ON, 5.0))
+    first = asyncio.create_task(kept.supervisor.command(ON, 30.0))
     await kept.thing.until_told()
     with pytest.raises(NotNow, match="busy"):
         await kept.supervisor.command(OFF, 0.01)
@@ -256,7 +256,7 @@ async def test_one_that_is_not_confirmed_in_time_is_a_timeout_and_lets_the_next_
     with pytest.raises(Timeout, match="switch -> True"):
         await kept.supervisor.command(ON, 0.01)
     kept.thing.holds["switch"].set()
-    await kept.supervisor.command(OFF, 5.0)
+    await kept.supervisor.command(OFF, 30.0)
 
 
 @pytest.mark.parametrize("stubborn", [False, True])
@@ -272,7 +272,7 @@ async def test_when_the_line_is_lost_all_who_wait_hear_of_it_at_once(kept: Kept,
     assert kept.thing.told == ["switch -> True"], "the others were never sent"
     await kept.told.until(lambda: kept.made == 2 and kept.supervisor.opened_at is not None)
     del kept.thing.holds["switch"]
-    await kept.supervisor.command(OFF, 5.0)  # what hangs on the old line is in nobody's way
+    await kept.supervisor.command(OFF, 30.0)  # what hangs on the old line is in nobody's way
     held.set()
     await asyncio.gather(*telling, return_exceptions=True)
 
@@ -285,7 +285,7 @@ async def test_cancelling_one_who_tells_lets_the_next_go(kept: Kept) -> None:
     with pytest.raises(asyncio.CancelledError):
         await first
     kept.thing.holds["switch"].set()
-    await kept.supervisor.command(OFF, 5.0)
+    await kept.supervisor.command(OFF, 30.0)
 
 
 async def test_while_it_is_not_open_everything_is_unreachable_at_once() -> None:

@@ -55,7 +55,7 @@ class RigBoard:
         self._process.stdin.write(f"{words}\n".encode())
 
     async def until(self, holds: Callable[[], bool]) -> None:
-        await self._changes.until(holds, timeout_s=20)
+        await self._changes.until(holds, timeout_s=30)
 
     async def listen(self) -> None:
         assert self._process.stdout is not None

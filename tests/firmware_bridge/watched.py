@@ -63,7 +63,7 @@ class Watched:
 
     async def command(self, target: str, value: object) -> None:
         """Raises TimeoutError beside what the driver raises: nothing may hang."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await self.driver.command(Command.parse(target, value))
 
     async def check(self, target: str, value: object) -> None:

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.cloud_ingest.web.centre_process import CentreProcess, a_centre, log_in
-from tests.edge_agent.panel.browser import CHROMIUM, DESK, chromium, hearing
+from tests.edge_agent.panel.browser import CHROMIUM, DESK, PATIENCE_MS, chromium, hearing
 
 _LANGUAGE = "lophoc_ops_language"
 
@@ -35,7 +35,7 @@ def desk(browser: Browser, centre: CentreProcess) -> Iterator[BrowserContext]:
         viewport={"width": DESK.width, "height": DESK.height}, color_scheme="light", locale="vi-VN",
         reduced_motion="reduce",
     )  # fmt: skip
-    context.set_default_timeout(8000)
+    context.set_default_timeout(PATIENCE_MS)
     log_in(context.request, centre, "lan")
     yield context
     context.close()

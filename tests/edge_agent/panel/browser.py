@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
 CHROMIUM = shutil.which("chromium")
+PATIENCE_MS = 30_000
+"""For a page to come to what is expected of it, on a machine that has other things to do."""
 _ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 
 
@@ -30,6 +32,7 @@ SCREENS = (PHONE, WALL, DESK)
 @contextlib.contextmanager
 def chromium() -> Iterator[Browser]:
     """A browser; closed, and Playwright's event loop with it, at the end."""
+    expect.set_options(timeout=PATIENCE_MS)  # of Playwright's own 5 s, a busy machine may spend 3 elsewhere
     with sync_playwright() as playwright:
         environment: dict[str, str | float | bool] = {**os.environ, "LC_ALL": "C.UTF-8"}
         browser = playwright.chromium.launch(
@@ -51,7 +54,7 @@ def opened(browser: Browser, url: str, screen: Screen = WALL, dark: bool = False
         locale="vi-VN",
         **options,
     )
-    context.set_default_timeout(8000)
+    context.set_default_timeout(PATIENCE_MS)
     page = context.new_page()
     with hearing(page):
         try:
