@@ -12,7 +12,8 @@ from cloud_ingest.sqlite_keeping import Keeping
 from cloud_ingest.sqlite_schema import MONTH_US, hour_of
 from cloud_ingest.windows import DAY_US, FIVE_MINUTES_US, HOUR_US, MINUTE_US
 
-SERIES_A_STEP = 500
+SERIES_A_STEP = 100
+"""Points of an hour each: a step is some hundredths of a second, in which nothing else can be written."""
 ROWS_A_STEP = 10_000
 _ENDED_US = 2 * MINUTE_US
 """How long after its end an hour is left alone: live points are still under way."""
@@ -42,10 +43,19 @@ ON CONFLICT DO UPDATE SET count = count + excluded.count,
     maximum = coalesce(max(maximum, excluded.maximum), maximum, excluded.maximum),
     last = CASE WHEN excluded.last_time >= last_time THEN excluded.last ELSE last END,
     last_time = max(last_time, excluded.last_time)"""
+_TWELVE = (
+    f"day = :hour * {HOUR_US} / {DAY_US} AND series = :series "
+    f"AND start >= :hour * {HOUR_US} AND start < (:hour + 1) * {HOUR_US}"
+)
 _FIVE_MINUTES = f"INSERT OR REPLACE INTO five_minutes (day, {_COLUMNS}) " + _windows_of(
     "point", FIVE_MINUTES_US, DAY_US
 )
-_HOURS = f"INSERT OR REPLACE INTO hours (month, {_COLUMNS}) " + _windows_of("point", HOUR_US, MONTH_US)
+# Of the twelve windows that have just been made, which are read sooner than the points are again.
+_HOURS = f"""
+INSERT OR REPLACE INTO hours (month, {_COLUMNS})
+SELECT :hour * {HOUR_US} / {MONTH_US}, :series, :hour * {HOUR_US}, sum(count), sum(total), min(minimum), max(maximum),
+    (SELECT last FROM five_minutes WHERE {_TWELVE} ORDER BY start DESC LIMIT 1), max(last_time)
+FROM five_minutes WHERE {_TWELVE}"""
 # "WHERE true", or SQLite takes ON CONFLICT for the condition of a join.
 _LATE_FIVE_MINUTES = (
     f"INSERT INTO five_minutes (day, {_COLUMNS}) SELECT * FROM ({_windows_of('late', FIVE_MINUTES_US, DAY_US)}) "
@@ -56,19 +66,20 @@ _LATE_HOURS = (
 )
 
 
-def step(connection: sqlite3.Connection, keeping: Keeping, now_us: int) -> bool:
-    """Do a little, inside a transaction of the caller's; False if there is nothing to do now."""
-    return _roll_up(connection, now_us) or _add_late(connection, now_us) or _let_go_of_old(connection, keeping, now_us)
-
-
-def _roll_up(connection: sqlite3.Connection, now_us: int) -> bool:
+def roll_up(connection: sqlite3.Connection, now_us: int) -> set[tuple[int, int]]:
+    """A step, inside a transaction of the caller's: of which series and hours, which are due no longer."""
     ended = hour_of(now_us - _ENDED_US)
     find = "SELECT hour, series FROM due WHERE hour < ? ORDER BY hour LIMIT ?"
     due = [{"hour": h, "series": s} for h, s in connection.execute(find, (ended, SERIES_A_STEP))]
     connection.executemany(_FIVE_MINUTES, due)
     connection.executemany(_HOURS, due)
     connection.executemany("DELETE FROM due WHERE hour = :hour AND series = :series", due)
-    return bool(due)
+    return {(mark["series"], mark["hour"]) for mark in due}
+
+
+def let_go(connection: sqlite3.Connection, keeping: Keeping, now_us: int) -> bool:
+    """A step when nothing is to be rolled up; False if there is nothing to do now."""
+    return _add_late(connection, now_us) or _let_go_of_old(connection, keeping, now_us)
 
 
 def _add_late(connection: sqlite3.Connection, now_us: int) -> bool:

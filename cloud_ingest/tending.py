@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 
 from cloud_ingest.store import StoreUnavailable
@@ -13,10 +14,14 @@ _log = logging.getLogger("lophoc.ingest.store")
 
 
 class Tending:
-    """`step` takes the time (microseconds since 1970) and says whether there is more to do. It may be unavailable."""
+    """`step` takes the time (microseconds since 1970) and says whether there is more to do. It may be unavailable.
 
-    def __init__(self, step: Callable[[int], bool], clock_us: Callable[[], int]) -> None:
+    `rest`: how many times as long as a step took it waits before the next one, if that is longer than a breath.
+    """
+
+    def __init__(self, step: Callable[[int], bool], clock_us: Callable[[], int], *, rest: float = 0.0) -> None:
         self._step = step
+        self._rest = rest
         self._clock_us = clock_us
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
@@ -39,7 +44,9 @@ class Tending:
         wait_s, lost = _IDLE_S, False
         while not self._closing.wait(wait_s):
             try:
-                wait_s = _BREATH_S if self._step(self._clock_us()) else _IDLE_S
+                began = time.monotonic()
+                more = self._step(self._clock_us())
+                wait_s = max(_BREATH_S, self._rest * (time.monotonic() - began)) if more else _IDLE_S
                 lost = False
             except StoreUnavailable as why:
                 if not lost:

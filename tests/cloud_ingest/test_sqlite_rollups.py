@@ -145,6 +145,34 @@ def test_the_hour_that_is_still_running_is_not_rolled_up(store: SqliteStore, pat
     assert rows(path, "hours") == 1
 
 
+def test_a_point_that_comes_after_its_hour_was_rolled_up_makes_it_due_again(store: SqliteStore, path: Path) -> None:
+    write(store, {START: 1.0, START + HOUR_US: 2.0})
+    tended(store, START + HOUR_US + 3 * MINUTE_US)
+    assert rows(path, "due") == 1  # the second hour, which is still running
+    write(store, {START + MINUTE_US: 3.0, START + HOUR_US + MINUTE_US: 4.0})
+    assert rows(path, "due") == 2
+    tended(store, START + 5 * HOUR_US)
+    assert rows(path, "due") == 0
+    assert [w.total for w in store.windows("thcs", CO2, ALL, HOUR_US)] == [4.0, 6.0]
+
+
+def test_an_hour_of_texts_and_numbers_is_what_its_points_are(store: SqliteStore, path: Path) -> None:
+    values: list[float | str | bool] = [2.5, "fault", True, -4.0, "online", False, 1e300]
+    for number in range(3):
+        times = [START + (number * 9 + place * 8) * MINUTE_US for place in range(len(values))]
+        shuffled = random.Random(number).sample(values, len(values))
+        store.write([Portion("thcs", [Run(CO2, False, times, [*shuffled])])])
+    write(store, {START + 5 * DAY_US: 1.0})  # so that the others are old
+    before = store.windows("thcs", CO2, ALL, HOUR_US)
+    tended(store, START + 5 * DAY_US)
+    assert rows(path, "point") == 1
+    for found, expected in zip(store.windows("thcs", CO2, ALL, HOUR_US), before, strict=True):
+        assert (found.count, found.minimum, found.maximum, found.last) == (
+            expected.count, expected.minimum, expected.maximum, expected.last,
+        )  # fmt: skip
+        assert found.total == pytest.approx(expected.total)
+
+
 def test_another_process_that_rolled_up_meanwhile_is_noticed(store: SqliteStore, path: Path, clock: Clock) -> None:
     other = SqliteStore(str(path), KEEPING, clock)
     other.open()
