@@ -35,7 +35,7 @@ KIT: dict[str, Any] = {
 
 
 def driver_at(port: str, **options: Any) -> Driver:
-    quick = {"boot_s": 5.0, "answer_s": 2.0, "poll_s": 0.02, "sampling_ms": 5}
+    quick = {"boot_s": 18.0, "answer_s": 10.0, "poll_s": 0.02, "sampling_ms": 5}
     return DRIVER.open({"port": port, **quick, **options}, Wires())
 
 

@@ -32,7 +32,7 @@ def bundle(version: str = "1.0", main: bytes = b"import gears\n" + FOREVER, gear
 
 
 def driver_at(port: str, **options: Any) -> MicroPythonBoard:
-    quick = {"boot_s": 5.0, "answer_s": 2.0, "poll_s": 0.05, "settle_s": 0.1, "typing_pause_ms": 0}
+    quick = {"boot_s": 30.0, "answer_s": 10.0, "poll_s": 0.05, "settle_s": 0.1, "typing_pause_ms": 0}
     return MicroPythonBoard(Options.model_validate({"port": port, **quick, **options}))
 
 

@@ -32,7 +32,7 @@ def password(monkeypatch: pytest.MonkeyPatch) -> None:
 def driver_for(projector: PjlinkProjector, **options: Any) -> Driver:
     if projector.password is not None:
         options = {"password": {"env": PASSWORD}, **options}
-    quick = {"poll_s": 0.02, "answer_s": 2.0, "patience_s": 0.2}
+    quick = {"poll_s": 0.02, "answer_s": 20.0, "patience_s": 0.2}
     return DRIVER.open({"host": projector.host, "port": projector.port, **quick, **options}, Wires())
 
 
@@ -44,10 +44,10 @@ async def driver_watched(projector: PjlinkProjector, **options: Any) -> AsyncIte
 
 @contextlib.asynccontextmanager
 async def in_use(
-    warm_up_s: float = 0.05, cool_down_s: float = 0.05, **options: Any
+    warm_up_s: float = 0.05, cool_down_s: float = 0.05, patience_s: float = 0.2, **options: Any
 ) -> AsyncIterator[tuple[PjlinkProjector, Watched]]:
     projector = PjlinkProjector(warm_up_s=warm_up_s, cool_down_s=cool_down_s, **options)
-    async with projector, driver_watched(projector) as watch:
+    async with projector, driver_watched(projector, patience_s=patience_s) as watch:
         yield projector, watch
 
 
@@ -233,7 +233,7 @@ async def test_nothing_is_told_twice() -> None:
 
 
 async def test_err3_of_a_set_that_is_on_is_tried_again_until_it_takes_the_command() -> None:
-    async with in_use() as (projector, watch):
+    async with in_use(patience_s=30) as (projector, watch):
         projector.faults.add("err3")
         turning_on = asyncio.create_task(watch.command("power", True))
         await projector.changes.until(lambda: len(power_commands(projector)) >= 2)
