@@ -52,7 +52,7 @@ class HandStore:
 
     def write(self, portions: Sequence[Portion]) -> list[int]:
         self.tries += 1
-        self.gate.wait(20)
+        self.gate.wait(60)
         if self.away:
             raise StoreUnavailable("away")
         for portion in portions:
@@ -87,7 +87,7 @@ def receiving(
     )  # fmt: skip
     receiver.start()
     try:
-        assert receiver.wait_ready(10)
+        assert receiver.wait_ready(30)
         yield receiver
     finally:
         store.gate.set()
@@ -121,7 +121,7 @@ def test_a_store_that_is_away_fills_the_inbox_only_to_its_bound_and_loses_nothin
         assert len(inbox) <= 30
         assert all(ack.busy for ack in peer.acks)
         store.away = False
-        found = peer.deliver(payloads, timeout_s=40)
+        found = peer.deliver(payloads)
         assert sum(ack.stored for ack in found.values()) == len(store.points) == 2_000
         assert receiver.counts.store_failures > 0
         until(lambda: len(inbox) == 0)
@@ -224,7 +224,7 @@ def test_statuses_are_handed_on_and_the_broker_keeps_more_of_them_than_a_queue_h
     publisher.loop_start()
     for number in range(3_000):
         publisher.publish(f"lophoc/1/thcs/gw-{number}/status", b'{"state":"online"}', retain=True)
-    publisher.publish("lophoc/1/thcs/gw-0/status", b'{"state":"offline"}', qos=1, retain=True).wait_for_publish(10)
+    publisher.publish("lophoc/1/thcs/gw-0/status", b'{"state":"offline"}', qos=1, retain=True).wait_for_publish(30)
     publisher.disconnect()
     publisher.loop_stop()
     heard: dict[Address, bytes] = {}
