@@ -313,7 +313,7 @@ async def test_a_set_that_does_not_answer_says_what_to_look_at() -> None:
 
 @pytest.mark.parametrize("fault", ["drop", "silent", "garbage", "err"])
 async def test_a_line_that_goes_bad_ends_the_changes(fault: str) -> None:
-    async with EscVp21Projector() as projector, watched(driver_at(projector.port, answer_s=0.2)) as watch:
+    async with EscVp21Projector() as projector, watched(driver_at(projector.port, answer_s=1.0)) as watch:
         projector.faults.add(fault)
         await watch.until(lambda: watch.ended is not None)
         assert isinstance(watch.ended, Timeout | BadReply)
