@@ -24,7 +24,7 @@ from cloud_ingest.registry import Registry, RegistryUnavailable, beside, made_be
 from cloud_ingest.series_bound import SERIES
 from cloud_ingest.store import STORE_OPTION, Portion, Store, StoreUnavailable, WrongStore, store_of
 from cloud_ingest.suspects import Suspects
-from cloud_ingest.workers import STOP_SIGNALS, supervise
+from cloud_ingest.workers import STOP_SIGNALS, is_asked_to_stop, supervise
 
 _REPORT_S = 60.0
 _COLLECT = (50_000, 20, 100)
@@ -288,7 +288,7 @@ def _receive(broker: AnyBroker, receiver: Receiver, is_worker: bool) -> int:
                 announced = True
                 click.echo(f"ready {broker.where}")
                 sys.stdout.flush()
-            if signal.sigtimedwait(STOP_SIGNALS, 0.5 if announced else 0.0) is not None:
+            if is_asked_to_stop(0.5 if announced else 0.0):
                 break
             if is_worker and os.getppid() != parent:
                 break  # the supervisor is gone

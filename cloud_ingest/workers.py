@@ -11,6 +11,8 @@ from cloud_ingest.backoff import delays
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _STOP_S = 15.0
+_SENT_BY = (0, 0x80, -1, -6)
+"""SI_USER, SI_KERNEL, SI_QUEUE and SI_TKILL of sigaction(2)."""
 
 
 @dataclass(slots=True)
@@ -33,6 +35,16 @@ class _Worker:
             self.said = (self.said + (self.process.stdout.read() or b""))[-4096:]
             if b"ready" in self.said:
                 self.ready, self.waits = True, delays()
+
+
+def is_asked_to_stop(within_s: float) -> bool:
+    """True if one of STOP_SIGNALS, blocked by the caller, comes within so many seconds.
+
+    A process that was suspended until its time was over (by its terminal, a debugger, a sleeping machine) is given by
+    Python a record that nobody wrote, as if a signal had come: only one that a stop signal can have filled is believed.
+    """
+    came = signal.sigtimedwait(STOP_SIGNALS, within_s)
+    return came is not None and came.si_signo in STOP_SIGNALS and came.si_errno == 0 and came.si_code in _SENT_BY
 
 
 def supervise(commands: Sequence[Sequence[str]], on_ready: Callable[[], None], poll_s: float = 0.2) -> int:
@@ -64,7 +76,7 @@ def supervise(commands: Sequence[Sequence[str]], on_ready: Callable[[], None], p
             if not announced and len(was_ready) == len(team):
                 announced = True
                 on_ready()
-            if signal.sigtimedwait(STOP_SIGNALS, poll_s) is not None:
+            if is_asked_to_stop(poll_s):
                 return 0
     finally:
         _stop(team)

@@ -36,12 +36,12 @@ class Gateway:
     def send(self, payload: bytes, topic: str | None = None, qos: int = 1) -> None:
         self._client.publish(topic or self.address.topic("up"), payload, qos)
 
-    def answers(self, payload: bytes, timeout_s: float = 15.0, again_s: float = 1.0) -> Ack:
+    def answers(self, payload: bytes, timeout_s: float = 60.0, again_s: float = 1.0) -> Ack:
         """Send `payload` until it is answered. Raises TimeoutError."""
         return self.deliver([payload], timeout_s, again_s, window=1)[digest(payload)]
 
     def deliver(
-        self, payloads: list[bytes], timeout_s: float = 30.0, again_s: float = 1.0, window: int = 8
+        self, payloads: list[bytes], timeout_s: float = 60.0, again_s: float = 1.0, window: int = 8
     ) -> dict[str, Ack]:
         """Send all, at most `window` unanswered at a time, again what has no answer. Raises TimeoutError."""
         until = time.monotonic() + timeout_s
@@ -66,12 +66,12 @@ class Gateway:
                     found[ack.batch] = ack
         return found
 
-    def wait_answers(self, count: int, timeout_s: float = 30.0) -> None:
+    def wait_answers(self, count: int, timeout_s: float = 60.0) -> None:
         """Until so many acks came, counting copies."""
         with self._answered:
             assert self._answered.wait_for(lambda: len(self.acks) >= count, timeout_s), f"{len(self.acks)} acks"
 
-    def wait_answers_to(self, digests: set[str], timeout_s: float = 30.0) -> None:
+    def wait_answers_to(self, digests: set[str], timeout_s: float = 60.0) -> None:
         """Until each of them is answered."""
         with self._answered:
             answered = lambda: digests <= {ack.batch for ack in self.acks}  # noqa: E731 - read again at each answer
@@ -84,7 +84,7 @@ class Gateway:
 
     def _run(self) -> None:
         self._client.loop_start()
-        assert self._subscribed.wait(10.0), "no subscription"
+        assert self._subscribed.wait(30.0), "no subscription"
 
     def _close(self) -> None:
         self._client.disconnect()

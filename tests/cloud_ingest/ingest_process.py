@@ -28,7 +28,7 @@ class IngestProcess:
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
 
-    def wait_ready(self, timeout_s: float = 20.0) -> str:
+    def wait_ready(self, timeout_s: float = 60.0) -> str:
         self._reader.join(timeout_s)
         assert self._line.startswith(b"ready"), f"not ready: {self._line!r}\n{self.said()}"
         return self._line.decode().strip()
@@ -36,17 +36,17 @@ class IngestProcess:
     def kill(self) -> None:
         """As a power cut would."""
         self.process.kill()
-        self.process.wait(10.0)
+        self.process.wait(30.0)
 
     def stop(self) -> int:
         """As systemd would; the exit code."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(20.0)
+        return self.process.wait(30.0)
 
     def said(self) -> str:
         return self.log.read_text(encoding="utf-8", errors="replace")
 
-    def wait_for(self, text: str, timeout_s: float = 20.0) -> None:
+    def wait_for(self, text: str, timeout_s: float = 60.0) -> None:
         """Until it has said `text` on standard error."""
         until = time.monotonic() + timeout_s
         while text not in self.said():
@@ -57,7 +57,7 @@ class IngestProcess:
     def close(self) -> None:
         if self.process.poll() is None:
             self.kill()
-        self._reader.join(10.0)
+        self._reader.join(30.0)
         if self.process.stdout is not None:
             self.process.stdout.close()
 

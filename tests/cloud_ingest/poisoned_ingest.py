@@ -41,7 +41,7 @@ def main(broker: str, path: str, folder: str, what: str, share: str = "") -> Non
     suspects = Suspects(Path(folder), store.writers)
     receiver = Receiver(Broker.of(broker), store, Quarantine(Path(folder) / "set-aside"), suspects, share=share)
     receiver.start()
-    assert receiver.wait_ready(10)
+    assert receiver.wait_ready(30)
     print("ready", flush=True)
     signal.sigwait({signal.SIGTERM})
     receiver.stop()

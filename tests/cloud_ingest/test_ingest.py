@@ -2,6 +2,7 @@
 
 import itertools
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -196,6 +197,16 @@ def test_a_restarted_broker_is_found_again(mosquitto: Mosquitto, path: Path, log
     assert log.read_text().count("connection is lost") == 2  # once for each connection, not once for each try
 
 
+def test_one_that_was_suspended_goes_on(running: Running, peer: Gateway) -> None:
+    """Longer than it looks for a signal at a time."""
+    for number in range(3):
+        running.process.process.send_signal(signal.SIGSTOP)
+        time.sleep(0.6)
+        running.process.process.send_signal(signal.SIGCONT)
+        assert peer.answers(batch(number)).stored == 100
+        assert running.process.process.poll() is None
+
+
 def test_a_broker_that_comes_late_is_waited_for(mosquitto: Mosquitto, path: Path, log: Path) -> None:
     mosquitto.stop()
     with IngestProcess(log, "--broker", mosquitto.url, "--store", f"sqlite:///{path}") as process:
@@ -209,7 +220,7 @@ def test_a_broker_that_comes_late_is_waited_for(mosquitto: Mosquitto, path: Path
 def test_a_signal_ends_it_cleanly(mosquitto: Mosquitto, path: Path, log: Path, number: signal.Signals) -> None:
     with ingest(log, mosquitto.url, f"sqlite:///{path}") as process:
         process.process.send_signal(number)
-        assert process.process.wait(10.0) == 0
+        assert process.process.wait(30.0) == 0
     assert "Traceback" not in log.read_text()
 
 
@@ -245,14 +256,14 @@ def test_workers_do_not_outlive_a_killed_supervisor(mosquitto: Mosquitto, path: 
         team = workers_of(process)
         process.kill()
         for worker in team:
-            worker.wait(10.0)
+            worker.wait(30.0)
 
 
 def test_a_wrong_option_ends_all_workers_at_once(mosquitto: Mosquitto, tmp_path: Path, log: Path) -> None:
     with IngestProcess(
         log, "--broker", mosquitto.url, "--store", f"sqlite:///{tmp_path / 'none' / 'x.sqlite'}", "--workers", "2"
     ) as process:
-        assert process.process.wait(20.0) == 1
+        assert process.process.wait(30.0) == 1
     assert "no folder" in log.read_text()
 
 

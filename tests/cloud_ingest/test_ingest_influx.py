@@ -45,7 +45,7 @@ def opened(influxdb: InfluxDB, database: str) -> Iterator[Influx1Store]:
 def delivering(peer: Gateway, payloads: list[bytes]) -> Iterator[dict[str, Ack]]:
     """Deliver meanwhile; at the end every batch has its answer in the dictionary."""
     found: dict[str, Ack] = {}
-    work = threading.Thread(target=lambda: found.update(peer.deliver(payloads, timeout_s=45.0, again_s=0.5, window=4)))
+    work = threading.Thread(target=lambda: found.update(peer.deliver(payloads, timeout_s=90.0, again_s=0.5, window=4)))
     work.start()
     try:
         yield found

@@ -192,7 +192,7 @@ def test_a_node_that_is_killed_and_comes_back_is_found_again(rabbit: RabbitMQ, p
         rabbit.nodes[0].wait_for_queues()
         rabbit.nodes[0].kill()
         rabbit.nodes[0].start()
-        assert peer.answers(batch(2), timeout_s=40.0).stored == 100
+        assert peer.answers(batch(2)).stored == 100
         assert process.stop() == 0
     assert stored(path) == 200
     assert log.read_text().count("; trying again") == 1  # once, not once for each try

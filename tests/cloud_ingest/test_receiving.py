@@ -39,6 +39,8 @@ class HandStore:
         self.away = False
         self.name = "first"
         self.tries = 0
+        self.tried_at = 0.0
+        """The last time, by the monotonic clock."""
         self.points: set[tuple[str, Series, int]] = set()
         self.gate = threading.Event()
         self.gate.set()
@@ -52,7 +54,8 @@ class HandStore:
 
     def write(self, portions: Sequence[Portion]) -> list[int]:
         self.tries += 1
-        self.gate.wait(20)
+        self.tried_at = time.monotonic()
+        self.gate.wait(60)
         if self.away:
             raise StoreUnavailable("away")
         for portion in portions:
@@ -87,7 +90,7 @@ def receiving(
     )  # fmt: skip
     receiver.start()
     try:
-        assert receiver.wait_ready(10)
+        assert receiver.wait_ready(30)
         yield receiver
     finally:
         store.gate.set()
@@ -121,7 +124,7 @@ def test_a_store_that_is_away_fills_the_inbox_only_to_its_bound_and_loses_nothin
         assert len(inbox) <= 30
         assert all(ack.busy for ack in peer.acks)
         store.away = False
-        found = peer.deliver(payloads, timeout_s=40)
+        found = peer.deliver(payloads)
         assert sum(ack.stored for ack in found.values()) == len(store.points) == 2_000
         assert receiver.counts.store_failures > 0
         until(lambda: len(inbox) == 0)
@@ -158,15 +161,14 @@ def test_gateways_are_slowed_down_from_half_full_on(mosquitto: Mosquitto, tmp_pa
 
 
 def test_what_is_not_durable_yet_is_not_acknowledged_yet(mosquitto: Mosquitto, tmp_path: Path) -> None:
-    store = HandStore(durable_after_s=0.5)
+    store = HandStore(durable_after_s=2.0)
     with receiving(mosquitto, store, tmp_path) as receiver, gateway(mosquitto.url) as peer:
         peer.send(batch(1))
         until(lambda: len(store.points) == 100)
-        written = time.monotonic()
         assert peer.acks == []
         peer.send(batch(1))  # its gateway is impatient
         peer.wait_answers(1)
-        assert time.monotonic() - written > 0.4
+        assert time.monotonic() - store.tried_at >= 2.0
         until(lambda: len(receiver.inbox) == 0)
         assert (store.tries, receiver.counts.copies) == (1, 1)
 
@@ -174,7 +176,7 @@ def test_what_is_not_durable_yet_is_not_acknowledged_yet(mosquitto: Mosquitto, t
 def test_a_store_that_was_started_again_before_it_was_durable_gets_the_batch_again(
     mosquitto: Mosquitto, tmp_path: Path
 ) -> None:
-    store = HandStore(durable_after_s=0.5)
+    store = HandStore(durable_after_s=2.0)
     with receiving(mosquitto, store, tmp_path) as receiver, gateway(mosquitto.url) as peer:
         peer.send(batch(1))
         until(lambda: len(store.points) == 100)
@@ -224,7 +226,7 @@ def test_statuses_are_handed_on_and_the_broker_keeps_more_of_them_than_a_queue_h
     publisher.loop_start()
     for number in range(3_000):
         publisher.publish(f"lophoc/1/thcs/gw-{number}/status", b'{"state":"online"}', retain=True)
-    publisher.publish("lophoc/1/thcs/gw-0/status", b'{"state":"offline"}', qos=1, retain=True).wait_for_publish(10)
+    publisher.publish("lophoc/1/thcs/gw-0/status", b'{"state":"offline"}', qos=1, retain=True).wait_for_publish(30)
     publisher.disconnect()
     publisher.loop_stop()
     heard: dict[Address, bytes] = {}

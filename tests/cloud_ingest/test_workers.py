@@ -46,13 +46,13 @@ async def test_four_workers_are_killed_and_added_under_load_and_every_point_is_s
             sending = asyncio.create_task(city.run(seconds=60, drain_s=30), name="city")
             for number in range(4):
                 enough = city.report.acked_points + 4_000
-                await city.changes.until(partial(_has, city, enough), 30)
+                await city.changes.until(partial(_has, city, enough), 60)
                 workers[number].kill()
                 if number % 2:  # between two kills only two work
                     for more in (number * 10, number * 10 + 1):
                         workers.append(worker(more))
                         await asyncio.to_thread(workers[-1].wait_ready)
-            await city.changes.until(partial(_has, city, city.report.acked_points + 4_000), 30)
+            await city.changes.until(partial(_has, city, city.report.acked_points + 4_000), 60)
             city.stop()
             report: Report = await sending
         assert (report.unanswered_batches, report.refused_points) == (0, 0)

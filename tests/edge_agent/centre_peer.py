@@ -68,7 +68,7 @@ class Centre:
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """`condition` is looked at whenever something came."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not condition():
                 self._more.clear()
                 await self._more.wait()

@@ -43,7 +43,7 @@ class Changes:
         self._event.set()
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(30):
             while not condition():
                 self._event.clear()
                 await self._event.wait()
@@ -51,7 +51,7 @@ class Changes:
 
 @asynccontextmanager
 async def running(
-    url: str, journal: Journal, answer_s: float = 0.3, address: Address = ADDRESS, parcels_per_s: float = 20.0
+    url: str, journal: Journal, answer_s: float = 20.0, address: Address = ADDRESS, parcels_per_s: float = 20.0
 ) -> AsyncIterator[tuple[Uplink, Changes]]:
     changes = Changes()
     uplink = Uplink(url, address, journal, changes, answer_s=answer_s, backlog_parcels_per_s=parcels_per_s)
@@ -112,7 +112,7 @@ async def test_only_the_batch_whose_answer_is_late_is_sent_again(mosquitto: Mosq
             return None
         return all_is_well(payload)
 
-    async with centre(mosquitto.url, not_the_first) as peer, running(mosquitto.url, journal, 0.5) as (_, changes):
+    async with centre(mosquitto.url, not_the_first) as peer, running(mosquitto.url, journal, 3.0) as (_, changes):
         for number in range(3 * LEAST):
             journal.write(some(1000, first=number * 1000))
         await changes.until(lambda: journal.stored == 3 * LEAST * 1000)
@@ -176,7 +176,7 @@ async def test_the_longer_answers_take_by_design_the_more_is_on_its_way_and_live
             loop.call_later(0.3, answer)
 
         peer.answer = hold
-        async with running(mosquitto.url, journal, 5.0, parcels_per_s=100.0) as (_, changes):
+        async with running(mosquitto.url, journal, parcels_per_s=100.0) as (_, changes):
             await peer.until(lambda: len(peer.came) >= 20)
             journal.write(some(7, first=100_000))
             await changes.until(lambda: journal.backlog == 0)
@@ -219,7 +219,7 @@ async def test_answers_that_are_none_are_ignored(
 
 async def test_an_answer_that_names_no_batch_settles_none(mosquitto: Mosquitto, journal: Journal) -> None:
     """Also where the layout is known, so that no batch has a second name."""
-    async with centre(mosquitto.url) as peer, running(mosquitto.url, journal) as (_, changes):
+    async with centre(mosquitto.url) as peer, running(mosquitto.url, journal, 0.3) as (_, changes):
         journal.write(some(10))
         await changes.until(lambda: journal.stored == 10)
         peer.answer = silence
@@ -259,10 +259,10 @@ async def test_workers_that_take_turns_are_taught_one_after_the_other(mosquitto:
         return workers[-1](payload)
 
     async with centre(mosquitto.url, in_turn) as peer, running(mosquitto.url, journal):
-        for number in range(60):
+        for number in range(30):
             journal.write(some(1, first=number))
             await peer.until(lambda: len(peer.values) > number)  # noqa: B023 - waited for at once
-        assert peer.values == [float(number) for number in range(60)]
+        assert peer.values == [float(number) for number in range(30)]
         assert sum(worker.asked for worker in workers) < 10
         assert not any(payload[1] & 8 for payload in peer.came[-10:])
 
@@ -292,7 +292,7 @@ async def test_a_centre_that_is_busy_gets_the_same_batch_after_the_time_it_asked
         came.append(loop.time())
         return Ack(digest(payload), 0, busy=True, slow_s=0.3) if len(came) < 3 else all_is_well(payload)
 
-    async with centre(mosquitto.url, busy_twice) as peer, running(mosquitto.url, journal, 5.0) as (uplink, changes):
+    async with centre(mosquitto.url, busy_twice) as peer, running(mosquitto.url, journal) as (uplink, changes):
         journal.write(some(10))
         await changes.until(lambda: journal.stored == 10)
         assert len(set(peer.came)) == 1
@@ -456,7 +456,7 @@ async def test_every_broker_takes_the_gateways_name(journal: Journal) -> None:
 
 
 async def test_a_broker_that_says_nothing_does_not_keep_the_agent_from_stopping(journal: Journal) -> None:
-    async with a_broker_that_says(b"") as (url, broker), asyncio.timeout(5), running(url, journal):
+    async with a_broker_that_says(b"") as (url, broker), asyncio.timeout(20), running(url, journal):
         await broker.until(1)
 
 
@@ -510,7 +510,7 @@ async def test_points_stored_are_points_written_though_everything_is_killed(
             if life == 1:
                 mosquitto.start()
     with ingest(log, mosquitto.url, store):
-        async with opened(path) as journal, running(mosquitto.url, journal) as (_, changes):
+        async with opened(path) as journal, running(mosquitto.url, journal, 1.0) as (_, changes):
             await changes.until(lambda: journal.stored > 0 and journal.backlog == 0)
             counted = journal.stored
     stored = _values(file)

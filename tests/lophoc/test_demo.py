@@ -68,7 +68,7 @@ def test_a_projector_whose_lamp_has_failed_is_named_and_nothing_has_moved() -> N
 
 @pytest.mark.timeout(120)
 def test_an_optional_device_that_fails_is_named_and_the_lesson_is_ready() -> None:
-    code, outcome, said = check("--fault", "kit-01=frozen", "--fault", "board-light=refuse")
+    code, outcome, said = check("--fault", "kit-01=garbage", "--fault", "board-light=refuse")
     assert code == 1
     assert outcome["lesson"]["state"] == "ready", said
     named = {problem.partition(":")[0] for problem in outcome["problems"]}

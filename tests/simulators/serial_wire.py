@@ -23,7 +23,7 @@ class SerialWire:
     def write(self, data: bytes) -> None:
         self._port.write(data)
 
-    async def until(self, end: bytes, timeout_s: float = 5.0) -> bytes:
+    async def until(self, end: bytes, timeout_s: float = 30.0) -> bytes:
         """All that came up to and including `end`. Raises TimeoutError."""
         async with asyncio.timeout(timeout_s):
             while end not in self._came:

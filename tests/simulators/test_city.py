@@ -19,6 +19,7 @@ from classroom_profiles.topics import EVERY_UP, Address
 from simulators.city import City, CityPlan, command
 from simulators.city_batches import GatewayBatches, bodies, series_of
 from tests.servers import Mosquitto
+from tests.waiting import until
 
 BASE_US = 1_790_000_000_000_000
 
@@ -114,7 +115,10 @@ async def test_without_a_period_no_more_than_the_window_is_unanswered(mosquitto:
     with centre(mosquitto, lambda *_: None) as peer:
         plan = CityPlan(schools=2, rooms=5, metrics=2, period_s=0, window=7)
         async with City(mosquitto.url, plan) as city:
-            report = await city.run(seconds=0.3, drain_s=0.1)
+            running = asyncio.create_task(city.run(seconds=30, drain_s=0.1), name="city")
+            await asyncio.to_thread(until, lambda: len(peer.payloads) >= 7)
+            city.stop()
+            report = await running
     assert (report.unanswered_batches, len(peer.payloads)) == (7, 7)
 
 
@@ -123,7 +127,7 @@ async def test_what_is_not_answered_is_sent_again_in_the_same_bytes(mosquitto: M
         return peer.read(sender, payload) if count > 6 else None
 
     with centre(mosquitto, only_the_second_time) as peer:
-        plan = CityPlan(schools=1, rooms=6, metrics=2, period_s=0.05, answer_s=0.2)
+        plan = CityPlan(schools=1, rooms=6, metrics=2, period_s=0.05, answer_s=1.5)
         async with City(mosquitto.url, plan) as city:
             report = await city.run(seconds=0.05, drain_s=10)
     assert (report.sent_again >= 6, report.acked_points) == (True, 12)

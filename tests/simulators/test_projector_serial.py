@@ -57,12 +57,13 @@ async def test_a_golden_transcript_holds(tmp_path: Path) -> None:
 
 
 async def test_power_on_owes_its_colon_until_it_is_warm_and_tells_its_state_meanwhile() -> None:
-    async with on_a_wire(warm_up_s=0.2) as (projector, wire):
+    async with on_a_wire(warm_up_s=0.01, faults=["stuck-warming"]) as (projector, wire):
         wire.write(b"PWR ON\r")
         await projector.changes.until(lambda: projector.power == "warming")
         assert await ask(wire, "PWR?") == "PWR=02\r:"
         assert await ask(wire, "SOURCE 30") == "ERR\r:"
         assert projector.power == "warming"
+        projector.faults.discard("stuck-warming")
         assert await wire.until(b":") == b":"
         assert await ask(wire, "PWR?") == "PWR=01\r:"
 

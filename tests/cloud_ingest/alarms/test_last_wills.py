@@ -43,7 +43,7 @@ def _gateways(broker: Mosquitto) -> Iterator[list[Client]]:
         client.will_set(topic, b'{"state":"offline"}', 1, retain=True)
         client.connect("127.0.0.1", broker.port)
         client.loop_start()
-        client.publish(topic, b'{"state":"online","clock":"trusted"}', 1, retain=True).wait_for_publish(10.0)
+        client.publish(topic, b'{"state":"online","clock":"trusted"}', 1, retain=True).wait_for_publish(30.0)
         clients.append(client)
     try:
         yield clients
@@ -53,7 +53,7 @@ def _gateways(broker: Mosquitto) -> Iterator[list[Client]]:
 
 
 def _until(path: Path, count: int) -> list[Alarm]:
-    until = time.monotonic() + 40.0
+    until = time.monotonic() + 90.0
     while True:
         try:
             with Alarms(path) as inbox:

@@ -118,7 +118,7 @@ def _finding(school: str = "thcs-a", severity: Severity = Severity.MAJOR, key: s
 
 
 def _until(holds: Callable[[], bool]) -> None:
-    until = time.monotonic() + 20.0
+    until = time.monotonic() + 30.0
     while not holds():
         assert time.monotonic() < until, "it never came to hold"
         time.sleep(0.005)

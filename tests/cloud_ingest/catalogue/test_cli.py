@@ -31,7 +31,7 @@ def kept_by(broker: Mosquitto, topic: str) -> bytes:
     client.connect("127.0.0.1", broker.port)
     client.subscribe(topic)
     client.loop_start()
-    end = time.monotonic() + 10
+    end = time.monotonic() + 30
     while not found and time.monotonic() < end:
         time.sleep(0.01)
     client.disconnect()

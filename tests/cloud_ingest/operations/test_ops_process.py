@@ -75,7 +75,7 @@ def ops(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ops]:
     finally:
         with contextlib.suppress(ProcessLookupError):
             made.process.kill()
-        made.process.wait(10)
+        made.process.wait(30)
         assert made.process.stdout is not None
         made.process.stdout.close()
 
@@ -132,7 +132,7 @@ def test_there_is_one_in_a_folder_and_its_files_are_its_owners(ops: Ops) -> None
 def test_ends_when_asked_to(ops: Ops) -> None:
     """The last of them: it ends the process of all."""
     ops.process.send_signal(signal.SIGTERM)
-    assert ops.process.wait(10) == 0
+    assert ops.process.wait(30) == 0
     assert "Traceback" not in ops.log.read_text()
 
 

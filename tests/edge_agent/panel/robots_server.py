@@ -72,8 +72,12 @@ class RobotsServer:
         assert waiting.result(_PATIENCE_S), "it never came so"
 
     def be_quick(self) -> None:
-        """With what is unplugged."""
+        """With what is unplugged and stays so."""
         self.desk.be_patient(Patience(attempts=2, back_s=0.2), 0.2)
+
+    def be_patient(self) -> None:
+        """With what was plugged in again: the agent must have found it."""
+        self.desk.be_patient(Patience(back_s=_PATIENCE_S), _PATIENCE_S)
 
     def __enter__(self) -> Self:
         self._thread.start()

@@ -72,6 +72,7 @@ def test_one_that_is_unplugged_is_named_with_what_to_do_and_tried_again_alone(pa
     expect(page.locator(".job-tally")).to_have_text("2 xong · 1 bỏ qua · 1 lỗi")
     expect(card.locator(".kit-work")).to_contain_text("Chưa nạp được line-follower 1.0")
     robots.call(robots.lab.micropython("mp-03").replug)
+    robots.call(robots.be_patient)
     page.click(".job .button")
     expect(page.locator("#job-title")).to_have_text("Đã nạp Dò đường 1.0 vào 1 bộ")
     expect(card.locator(".kit-holds")).to_have_text("line-follower 1.0, nguyên vẹn")

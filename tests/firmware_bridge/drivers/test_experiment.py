@@ -197,7 +197,7 @@ async def test_a_bad_line_ends_with_a_named_error(fault: str, error: type[Device
         with pytest.raises(error):
             async with driver_for(served, answer_s=0.05):
                 pass
-    async with ServedBench(PENDULUM, speed=100) as served, watched(driver_for(served, answer_s=0.2)) as watch:
+    async with ServedBench(PENDULUM, speed=100) as served, watched(driver_for(served, answer_s=1.0)) as watch:
         await watch.command("experiment", "running")
         served.faults.add(fault)
         served.bench.pause()  # it would be asked nothing as long as it streams
@@ -220,7 +220,7 @@ async def test_a_slow_reader_holds_the_bench_up_and_loses_nothing() -> None:
         await served.bench.changes.until(lambda: served.bench.run.next_n > 8000)
         await driver.command(Command.parse("experiment", "paused"))
         wanted, numbers = served.bench.run.next_n, list[int]()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             async for change in changes:
                 if not isinstance(change, Reading) and hasattr(change, "n"):
                     numbers.append(change.n)
@@ -231,7 +231,7 @@ async def test_a_slow_reader_holds_the_bench_up_and_loses_nothing() -> None:
 
 
 async def heard_to_the_end(driver: Driver) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         async for _ in driver.changes():
             pass
 

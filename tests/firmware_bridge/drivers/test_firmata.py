@@ -35,7 +35,7 @@ KIT: dict[str, Any] = {
 
 
 def driver_at(port: str, **options: Any) -> Driver:
-    quick = {"boot_s": 5.0, "answer_s": 2.0, "poll_s": 0.02, "sampling_ms": 5}
+    quick = {"boot_s": 18.0, "answer_s": 10.0, "poll_s": 0.02, "sampling_ms": 5}
     return DRIVER.open({"port": port, **quick, **options}, Wires())
 
 
@@ -143,7 +143,7 @@ async def test_a_board_that_is_no_robot_obeys_always() -> None:
 
 
 async def test_a_bare_kit_is_ready_when_it_answers() -> None:
-    async with in_use(lamp=None, pins={}, answer_s=0.5) as (board, watch):
+    async with in_use(lamp=None, pins={}, answer_s=1.5) as (board, watch):
         await watch.command("robot", "ready")
         await watch.until(lambda: watch.values.get("robot") == "ready")
         with pytest.raises(Refused, match=r"it has no switch.fan; it has: robot"):
@@ -331,12 +331,12 @@ async def test_an_output_that_stays_as_it_is_is_refused_and_read_as_it_is() -> N
 async def test_a_board_that_answers_no_more_is_found_out_by_the_command_and_by_itself(
     fault: str, errors: tuple[type[DeviceError], ...]
 ) -> None:
-    async with in_use(answer_s=0.5, poll_s=60) as (board, watch):
+    async with in_use(answer_s=1.5, poll_s=60) as (board, watch):
         board.faults.add(fault)
         with pytest.raises((*errors, Unreachable)):
             await watch.command("robot", "ready")
         await watch.until(lambda: watch.ended is not None)
-    async with in_use(answer_s=0.5) as (board, watch):
+    async with in_use(answer_s=1.5) as (board, watch):
         board.faults.add(fault)
         await watch.until(lambda: watch.ended is not None)
         assert isinstance(watch.ended, (*errors, Unreachable))
@@ -456,7 +456,7 @@ def test_rubbish_between_the_messages_breaks_nothing_that_it_does_not_end(chunks
             self._send(data)
 
     async def run() -> None:
-        async with Noisy() as board, watched(driver_at(board.port, **KIT, answer_s=0.5)) as watch:
+        async with Noisy() as board, watched(driver_at(board.port, **KIT, answer_s=1.5)) as watch:
             with contextlib.suppress(DeviceError):
                 for chunk in chunks:
                     board.noise(chunk)

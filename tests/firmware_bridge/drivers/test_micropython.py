@@ -32,7 +32,7 @@ def bundle(version: str = "1.0", main: bytes = b"import gears\n" + FOREVER, gear
 
 
 def driver_at(port: str, **options: Any) -> MicroPythonBoard:
-    quick = {"boot_s": 5.0, "answer_s": 2.0, "poll_s": 0.05, "settle_s": 0.1, "typing_pause_ms": 0}
+    quick = {"boot_s": 30.0, "answer_s": 10.0, "poll_s": 0.05, "settle_s": 0.1, "typing_pause_ms": 0}
     return MicroPythonBoard(Options.model_validate({"port": port, **quick, **options}))
 
 
@@ -437,7 +437,7 @@ async def test_a_board_that_restarts_is_noticed(running: bool) -> None:
 
 @pytest.mark.parametrize("fault", ["silent", "garbage", "drop"])
 async def test_a_board_that_answers_no_more_is_found_out(fault: str) -> None:
-    async with in_use(answer_s=0.3, boot_s=1) as (board, watch):
+    async with in_use(answer_s=1.0, boot_s=2) as (board, watch):
         board.faults.add(fault)
         await watch.until(lambda: watch.ended is not None)
         assert isinstance(watch.ended, Timeout | BadReply | Unreachable)

@@ -32,7 +32,7 @@ def password(monkeypatch: pytest.MonkeyPatch) -> None:
 def driver_for(projector: PjlinkProjector, **options: Any) -> Driver:
     if projector.password is not None:
         options = {"password": {"env": PASSWORD}, **options}
-    quick = {"poll_s": 0.02, "answer_s": 2.0, "patience_s": 0.2}
+    quick = {"poll_s": 0.02, "answer_s": 20.0, "patience_s": 0.2}
     return DRIVER.open({"host": projector.host, "port": projector.port, **quick, **options}, Wires())
 
 
@@ -44,10 +44,10 @@ async def driver_watched(projector: PjlinkProjector, **options: Any) -> AsyncIte
 
 @contextlib.asynccontextmanager
 async def in_use(
-    warm_up_s: float = 0.05, cool_down_s: float = 0.05, **options: Any
+    warm_up_s: float = 0.05, cool_down_s: float = 0.05, patience_s: float = 0.2, **options: Any
 ) -> AsyncIterator[tuple[PjlinkProjector, Watched]]:
     projector = PjlinkProjector(warm_up_s=warm_up_s, cool_down_s=cool_down_s, **options)
-    async with projector, driver_watched(projector) as watch:
+    async with projector, driver_watched(projector, patience_s=patience_s) as watch:
         yield projector, watch
 
 
@@ -233,7 +233,7 @@ async def test_nothing_is_told_twice() -> None:
 
 
 async def test_err3_of_a_set_that_is_on_is_tried_again_until_it_takes_the_command() -> None:
-    async with in_use() as (projector, watch):
+    async with in_use(patience_s=30) as (projector, watch):
         projector.faults.add("err3")
         turning_on = asyncio.create_task(watch.command("power", True))
         await projector.changes.until(lambda: len(power_commands(projector)) >= 2)
@@ -382,11 +382,11 @@ async def test_a_set_that_is_gone_ends_the_changes_and_every_command() -> None:
 
 async def test_a_set_that_falls_silent_in_the_middle_of_a_command_is_lost_by_a_timeout() -> None:
     projector = PjlinkProjector(warm_up_s=30)
-    async with projector, driver_watched(projector, answer_s=0.2) as watch:
+    async with projector, driver_watched(projector, answer_s=1.0) as watch:
         turning_on = asyncio.create_task(watch.command("power", True))
         await projector.changes.until(lambda: projector.power == "warming")
         projector.faults.add("silent")
-        with pytest.raises(Timeout, match=r"did not answer within 0.2 s"):
+        with pytest.raises(Timeout, match=r"did not answer within 1 s"):
             await turning_on
         await watch.until(lambda: watch.ended is not None)
         await projector.changes.until(lambda: projector.connections == 0)
@@ -404,7 +404,7 @@ async def test_what_is_no_conversation_is_said_so_at_opening(fault: str, error: 
 
 @pytest.mark.parametrize("fault", ["drop", "garbage", "silent"])
 async def test_a_line_that_goes_bad_ends_the_changes(fault: str) -> None:
-    async with PjlinkProjector() as projector, watched(driver_for(projector, answer_s=0.1)) as watch:
+    async with PjlinkProjector() as projector, watched(driver_for(projector, answer_s=1.0)) as watch:
         projector.faults.add(fault)
         await watch.until(lambda: watch.ended is not None)
         await projector.changes.until(lambda: projector.connections == 0)
@@ -445,7 +445,7 @@ async def test_closing_ends_a_command_that_waits_and_is_idempotent() -> None:
 async def test_it_is_opened_again_after_a_loss_by_a_new_driver() -> None:
     async with PjlinkProjector() as projector:
         for fault in ("drop", "garbage"):
-            async with watched(driver_for(projector, answer_s=0.2)) as watch:
+            async with watched(driver_for(projector)) as watch:
                 projector.faults.add(fault)
                 await watch.until(lambda: watch.ended is not None)
                 projector.faults.clear()

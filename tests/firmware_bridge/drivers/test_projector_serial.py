@@ -25,17 +25,17 @@ from tests.firmware_bridge.watched import Watched, watched
 
 
 def driver_at(port: str, **options: Any) -> Driver:
-    quick = {"table": "epson-esc-vp21", "poll_s": 0.02, "answer_s": 1.0, "patience_s": 0.3}
+    quick = {"table": "epson-esc-vp21", "poll_s": 0.02, "answer_s": 3.0, "patience_s": 0.3}
     return DRIVER.open({"port": port, **quick, **options}, Wires())
 
 
 @contextlib.asynccontextmanager
 async def in_use(
-    warm_up_s: float = 0.05, cool_down_s: float = 0.05, slow_s: float = 0.1, **options: Any
+    warm_up_s: float = 0.05, cool_down_s: float = 0.05, slow_s: float = 0.1, answer_s: float = 3.0, **options: Any
 ) -> AsyncIterator[tuple[EscVp21Projector, Watched]]:
     async with (
         EscVp21Projector(warm_up_s=warm_up_s, cool_down_s=cool_down_s, slow_s=slow_s, **options) as projector,
-        watched(driver_at(projector.port)) as watch,
+        watched(driver_at(projector.port, answer_s=answer_s)) as watch,
     ):
         yield projector, watch
 
@@ -313,7 +313,7 @@ async def test_a_set_that_does_not_answer_says_what_to_look_at() -> None:
 
 @pytest.mark.parametrize("fault", ["drop", "silent", "garbage", "err"])
 async def test_a_line_that_goes_bad_ends_the_changes(fault: str) -> None:
-    async with EscVp21Projector() as projector, watched(driver_at(projector.port, answer_s=0.2)) as watch:
+    async with EscVp21Projector() as projector, watched(driver_at(projector.port, answer_s=1.0)) as watch:
         projector.faults.add(fault)
         await watch.until(lambda: watch.ended is not None)
         assert isinstance(watch.ended, Timeout | BadReply)
@@ -322,14 +322,14 @@ async def test_a_line_that_goes_bad_ends_the_changes(fault: str) -> None:
 
 
 async def test_a_set_that_answers_late_byte_by_byte_is_understood() -> None:
-    async with in_use(warm_up_s=0.01, slow_s=0.02, faults=["slow", "split"]) as (projector, watch):
+    async with in_use(warm_up_s=0.01, slow_s=0.02, faults=["slow", "split"], answer_s=20.0) as (projector, watch):
         await watch.command("power", True)
         await watch.command("input", "hdmi2")
         assert projector.source == "A0"
 
 
 async def test_a_refusal_that_comes_too_late_is_not_taken_for_the_state() -> None:
-    async with in_use(slow_s=0.25, faults=["slow", "refuse"]) as (projector, watch):
+    async with in_use(slow_s=0.25, faults=["slow", "refuse"], answer_s=1.0) as (projector, watch):
         with pytest.raises(DeviceError):
             await watch.command("power", True)
         assert watch.ended is None

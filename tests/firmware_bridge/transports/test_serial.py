@@ -54,7 +54,7 @@ async def joined(echo: bool = False) -> AsyncIterator[tuple[SerialLine, Echo]]:
 
 
 async def eventually(act: asyncio.Task[bytes]) -> bytes:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         return await act
 
 
@@ -129,7 +129,7 @@ async def test_what_nobody_reads_is_held_back_at_a_bound_and_then_comes_whole() 
     try:
         async with SerialLine(os.ttyname(slave)) as line:
             loop.add_writer(master, pour)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 while taken <= 65_536:  # noqa: ASYNC110 - the other end is a callback of this loop
                     await asyncio.sleep(0)
             for _ in range(1000):
@@ -137,7 +137,7 @@ async def test_what_nobody_reads_is_held_back_at_a_bound_and_then_comes_whole() 
             assert taken < 150_000
             came = bytearray()
             while len(came) < len(sent):
-                async with asyncio.timeout(5):
+                async with asyncio.timeout(30):
                     came += await line.read()
             assert came == sent
     finally:
@@ -320,7 +320,7 @@ async def test_giving_up_while_it_opens_leaves_the_port_free() -> None:
             with suppress(asyncio.CancelledError, Unreachable):  # the thread before may still be closing it
                 await opening
                 await line.__aexit__(None, None, None)  # it was open before it could be given up
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while True:
                 try:
                     async with SerialLine(peer.port.path):
@@ -341,7 +341,7 @@ def test_any_bytes_in_any_pieces_arrive_as_they_were_sent(pieces: list[bytes]) -
                     os.write(master, piece)
                     await asyncio.sleep(0)
                 while len(came) < len(b"".join(pieces)) + 4:
-                    async with asyncio.timeout(5):
+                    async with asyncio.timeout(30):
                         came += await line.read()
                 assert came == b"".join(pieces) + b"\0end"
         finally:
