@@ -12,7 +12,6 @@ from pathlib import Path
 
 import click
 
-from classroom_profiles.topics import Address
 from cloud_ingest.broker_link import WrongBroker
 from cloud_ingest.checking import AHEAD_S
 from cloud_ingest.last_seed import Seeding
@@ -22,7 +21,7 @@ from cloud_ingest.quarantine import Quarantine
 from cloud_ingest.receiver import Receiver
 from cloud_ingest.registry import Registry, RegistryUnavailable, beside, made_beside
 from cloud_ingest.series_bound import SERIES
-from cloud_ingest.store import STORE_OPTION, Portion, Store, StoreUnavailable, WrongStore, store_of
+from cloud_ingest.store import STORE_OPTION, Store, StoreUnavailable, WrongStore, store_of
 from cloud_ingest.suspects import Suspects
 from cloud_ingest.workers import STOP_SIGNALS, is_asked_to_stop, supervise
 
@@ -144,14 +143,10 @@ def ingest(
                 open_things.callback(suspects.close)
                 registry = _registry(open_things, store_url, registry_path)
                 lasts = _last_values(open_things, store_url, lasts_path, store, registry)
-
-                def on_batch(sender: Address, portion: Portion) -> None:
-                    registry.on_batch(sender, portion)
-                    lasts.on_batch(sender, portion)
-
                 receiver = Receiver(
                     where, store, Quarantine(folder / "set-aside"), suspects, share=share, ahead_s=ahead_s,
-                    series=series, on_status=registry.on_status, on_batch=on_batch,
+                    series=series, on_status=registry.on_status, on_received=lasts.on_received,
+                    on_batch=registry.on_batch,
                 )  # fmt: skip
                 if not no_alarms:
                     reads = registry_path or beside(store_url)

@@ -1,6 +1,6 @@
 """Last values: the newest point of every series of a city, kept by the receiver, read without asking the store.
 
-    writers' threads ──on_batch──► what was heard ──each second──► file beside the store ──► latest, changed_since
+    writers' threads ──on_received──► what was heard ──twice a second──► file beside the store ──► latest, changed_since
 
 A store takes seconds to find the last points of half a million series, so whoever shows the city live reads this file:
 
@@ -8,9 +8,12 @@ A store takes seconds to find the last points of half a million series, so whoev
         revision, rows = lasts.changed_since(0)          # all of it, once
         revision, rows = lasts.changed_since(revision)   # from then on what changed, a few times a second if need be
 
-What is read is at most about a second old, and asking costs next to nothing while nothing has changed. Several workers
-share the file: each hears of a part of the batches, and the newest counts. Losing it, or what a killed worker had not
-written, loses freshness only: a new file is filled from the store (`last_seed`), and by what comes in.
+What is read is at most about half a second old, and asking costs next to nothing while nothing has changed. A value is
+here a little before its store has confirmed it, so that a slow store does not make a screen slow: what is here is what
+was measured, not a word on what is stored. If we end before it is, its gateway sends it again, as it had no ack.
+
+Several workers share the file: each hears of a part of the batches, and the newest counts. Losing it, or what a killed
+worker had not written, loses freshness only: a new file is filled from the store (`last_seed`), and by what comes in.
 """
 
 import contextlib
@@ -33,7 +36,7 @@ from cloud_ingest.store import Portion, Stored, wall_us
 
 __all__ = ["Last", "LastValues", "LastValuesUnavailable"]
 
-FLUSH_S = 1.0
+FLUSH_S = 0.5
 ROOMS = 200_000
 """In the file: beyond that those that have been quiet for longest go."""
 _AT_ONCE = 2_000  # rooms in one transaction, so that no other worker waits for long
@@ -93,8 +96,8 @@ class LastValues:
         with self._using:
             self._file.close()
 
-    def on_batch(self, _: Address, portion: Portion) -> None:
-        """A batch was stored, perhaps without some points that the store did not take."""
+    def on_received(self, _: Address, portion: Portion) -> None:
+        """A batch is about to be stored, perhaps without some points that the store will not take."""
         self._news.add(portion)
 
     def on_stored(self, school: str, stored: Sequence[Stored]) -> None:

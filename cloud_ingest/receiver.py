@@ -50,11 +50,13 @@ class Receiver:
         ahead_s: float = AHEAD_S,
         series: int = SERIES,
         on_status: Callable[[Address, bytes], None] = _nothing,
+        on_received: Callable[[Address, Portion], None] = _nothing,
         on_batch: Callable[[Address, Portion], None] = _nothing,
     ) -> None:
         """`series`: how many a gateway may have.
 
-        `on_status` hears each gateway's status as it comes, `on_batch` each batch once it is stored.
+        `on_status` hears each gateway's status as it comes, `on_batch` each batch once it is stored; `on_received` what
+        was found good in a batch, before it is stored. A batch that is not stored then is heard of again.
 
         They are called in threads of the receiver, and must be quick.
         """
@@ -75,7 +77,8 @@ class Receiver:
         writers = [
             Writer(
                 store, self.inbox, self._answers, self.counts, quarantine, suspects, in_hand, layouts,
-                stopping=self._stopping, ahead_s=ahead_s, bound=bound, on_batch=on_batch,
+                stopping=self._stopping, ahead_s=ahead_s, bound=bound, on_received=on_received,
+                on_batch=on_batch,
             )
             for in_hand in suspects.in_hand
         ]  # fmt: skip

@@ -125,6 +125,7 @@ class Writer:
         stopping: threading.Event,
         ahead_s: float,
         bound: SeriesBound,
+        on_received: Callable[[Address, Portion], None],
         on_batch: Callable[[Address, Portion], None],
     ) -> None:
         self._store = store
@@ -138,6 +139,7 @@ class Writer:
         self._stopping = stopping
         self._ahead_s = ahead_s
         self._bound = bound
+        self._on_received = on_received
         self._on_batch = on_batch
         self._next: Message | None = None
         self._many = False
@@ -177,6 +179,7 @@ class Writer:
                 self._in_hand.add(message.digest)
                 checked = self._check(message, latest_us)
                 if checked is not None:
+                    self._on_received(message.sender, checked.portion)
                     work.append(checked)
                     points += checked.points
             senders.add(message.sender)

@@ -1,7 +1,7 @@
 """How lessons are used: which profiles, how they end, how long until they are ready. Counts by day, never who.
 
-    feed: a lesson's state changed ─► the room is due ─► its lesson's points are read from the store, from where they
-    were read last ─► one count more for its day, school, profile, outcome and bucket of seconds
+    feed: a lesson's state changed ─► the room is due ─► once the store has it, its lesson's points are read there, from
+    where they were read last ─► one count more for its day, school, profile, outcome and bucket of seconds
 
 Seconds until ready are kept as buckets 4 % wide, so that the percentiles of a year of a city are added up in
 milliseconds, and are right within 2 %. Each lesson is counted for its school and for the whole city.
@@ -25,6 +25,10 @@ LOOK_BACK_US = 31 * DAY_US
 ZONE_US = 7 * 3_600_000_000
 """Days are those of Viet Nam, which has no summer time."""
 _BURST = 200
+_MOMENT_US = 1_000
+"""Some stores keep milliseconds."""
+_STORED_WITHIN_US = DAY_US
+"""A state that the store still does not have then was refused by it."""
 _WIDTH = math.log(1.04)
 _ENDS = ("ready", "failed", "blocked")
 _CITY = ""
@@ -83,7 +87,8 @@ class Usage:
         self._read_until: dict[tuple[str, str], int] = {}
         self._counted: dict[tuple[str, str], bool] = {}
         """True if the lesson that begins there has been counted, though it goes on."""
-        self._due: dict[tuple[str, str], None] = {}
+        self._due: dict[tuple[str, str], int] = {}
+        """When the newest state was measured that was heard of: perhaps before the store has it."""
 
     def __enter__(self) -> Self:
         self._file.__enter__()
@@ -106,12 +111,18 @@ class Usage:
             if last.measurement is Measurement.LESSON and last.metric == "state":
                 of = (last.school, last.room)
                 if last.time_us > self._read_until.get(of, -1):
-                    self._due[of] = None
+                    self._due[of] = last.time_us
 
     def step(self) -> bool:
-        """Count what some rooms have to tell; False if none is due. Raises StoreUnavailable too: they stay due."""
-        some = list(self._due)[:_BURST]
-        for school, room in some:
+        """Count what some rooms have to tell; False if no other is. Raises StoreUnavailable too: they stay due."""
+        some = list(self._due.items())[:_BURST]
+        waiting = 0
+        for (school, room), heard_us in some:
+            if not self._is_stored(school, room, heard_us):
+                waiting += 1
+                heard_us = self._due.pop((school, room))
+                self._due.setdefault((school, room), heard_us)  # behind those that are ready
+                continue
             since_us = self._read_until.get((school, room), self._clock_us() - LOOK_BACK_US)
             lessons = history(self.store, school, room, Span(since_us, 2**62))
             before = self._counted.get((school, room), False)
@@ -125,8 +136,9 @@ class Usage:
             self._write(school, room, done, until_us, counted)
             self._read_until[school, room] = until_us
             self._counted[school, room] = counted
-            self._due.pop((school, room), None)
-        return bool(self._due)
+            if self._due.get((school, room)) == heard_us:
+                self._due.pop((school, room))
+        return len(self._due) > waiting
 
     def by_profile(self, first_day: int, last_day: int, school: str | None = None) -> list[ProfileUse]:
         """Days since 1970 in Viet Nam, both counted; the most used first."""
@@ -146,6 +158,12 @@ class Usage:
             made.append(ProfileUse(profile, ready, failed, blocked, p50, p95))
         return sorted(made, key=lambda use: (-(use.ready + use.failed + use.blocked), use.profile))
 
+    def _is_stored(self, school: str, room: str, state_us: int) -> bool:
+        """Or it will never be."""
+        if self._clock_us() - state_us > _STORED_WITHIN_US:
+            return True
+        return bool(self.store.points(school, _of_lesson(room, "state"), Span(state_us - _MOMENT_US, 2**62), 1))
+
     def _write(self, school: str, room: str, lessons: Sequence[Lesson], until_us: int, counted: bool) -> None:
         rows = [
             (day_of(lesson.started_us), of, lesson.profile, lesson.outcome, bucket(lesson.ready_s))
@@ -161,10 +179,14 @@ def history(store: Store, school: str, room: str, span: Span, most: int = 10_000
     """The lessons of a room that began in `span`, in order of time. Raises StoreUnavailable."""
 
     def points(metric: str) -> list[Sample]:
-        return store.points(school, Series(Measurement.LESSON, room, "lesson", "lesson", metric), span, most)
+        return store.points(school, _of_lesson(room, metric), span, most)
 
     states = points("state")
     return lessons_of(states, points("profile"), points("ready_s")) if states else []
+
+
+def _of_lesson(room: str, metric: str) -> Series:
+    return Series(Measurement.LESSON, room, "lesson", "lesson", metric)
 
 
 def lessons_of(states: Sequence[Sample], profiles: Sequence[Sample], ready: Sequence[Sample]) -> list[Lesson]:

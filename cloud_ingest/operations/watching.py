@@ -1,4 +1,4 @@
-"""Rooms that somebody looks at now: each is asked for its newest values twice a second, however many look."""
+"""Rooms that somebody looks at now: each is asked for its newest values four times a second, however many look."""
 
 import asyncio
 import contextlib
@@ -9,7 +9,7 @@ from cloud_ingest.accounts.who import Who
 from cloud_ingest.operations.city import City
 from cloud_ingest.operations.feed import LastValue
 
-PERIOD_S = 0.5
+PERIOD_S = 0.25
 MOST = 500
 """Rooms at a time."""
 

@@ -1,4 +1,7 @@
-"""A gateway of one room that measures when it is told to and sends at once, so that a number's way can be timed."""
+"""A gateway of one room that measures when it is told to and sends at once, so that a number's way can be timed.
+
+As a real one it sends again what has no answer: a crowded centre lets batches go, a crowded broker does so in silence.
+"""
 
 import threading
 import time
@@ -8,11 +11,23 @@ from urllib.parse import urlsplit
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
-from classroom_profiles.telemetry import Clock, Layout, Measurement, Run, Series, pack, with_layout
+from classroom_profiles.telemetry import (
+    Clock,
+    Layout,
+    Measurement,
+    Run,
+    Series,
+    decode_ack,
+    digest,
+    pack,
+    with_layout,
+)
 from classroom_profiles.topics import Address
 from simulators.city_batches import series_of
 
 METRIC = "co2_ppm"
+_AGAIN_S = 6.0
+_STORED_WITHIN_S = 60.0
 
 
 class LiveGateway:
@@ -30,6 +45,9 @@ class LiveGateway:
         self._up = threading.Event()
         self._acked = threading.Event()
         self._acked_s = 0.0
+        self._payload = b""
+        self._closing = threading.Event()
+        self._again = threading.Thread(target=self._send_again, name="live gateway")
         self._next = 0
 
     def __enter__(self) -> Self:
@@ -41,15 +59,17 @@ class LiveGateway:
         assert self._up.wait(10.0), "no connection to the broker"
         said = b'{"state":"online","version":"1.0","clock":"trusted"}'
         self._client.publish(self._address.topic("status"), said, qos=1, retain=True)
+        self._again.start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._closing.set()
+        self._again.join()
         self._client.disconnect()
         self._client.loop_stop()
 
     def say(self, co2_ppm: int) -> int:
         """Measure now, send now; when it was measured, in microseconds."""
-        self._acked.clear()
         time_us = time.time_ns() // 1000
         runs = [
             *(Run(series, False, [time_us], [_value(series, co2_ppm)]) for series in self._series),
@@ -57,17 +77,29 @@ class LiveGateway:
         ]
         batch = pack(self._layout, Clock.TRUSTED, self._next, self._next + len(runs) - 1, runs)
         self._next += len(runs)
-        self._client.publish(self._address.topic("up"), with_layout(batch, self._layout), qos=1)
+        self._payload = with_layout(batch, self._layout)
+        self._acked.clear()
+        self._send()
         return time_us
 
     def wait_stored(self) -> float:
         """When the centre said that it is stored, in seconds."""
-        assert self._acked.wait(60.0), "the centre did not answer"
+        assert self._acked.wait(_STORED_WITHIN_S), "the centre did not answer"
         return self._acked_s
 
-    def _heard(self, *_: object) -> None:
-        self._acked_s = time.time()
-        self._acked.set()
+    def _send(self) -> None:
+        self._client.publish(self._address.topic("up"), self._payload, qos=1)
+
+    def _send_again(self) -> None:
+        while not self._closing.wait(_AGAIN_S):
+            if self._payload and not self._acked.is_set():
+                self._send()
+
+    def _heard(self, _: mqtt.Client, __: object, message: mqtt.MQTTMessage) -> None:
+        ack = decode_ack(bytes(message.payload))
+        if ack.batch == digest(self._payload) and not ack.busy:
+            self._acked_s = time.time()
+            self._acked.set()
 
     def _connected(self, *_: object) -> None:
         self._client.subscribe(self._address.topic("ack"), qos=1)

@@ -63,7 +63,7 @@ def _write(folder: Path, count: int, rooms: int, metrics: int, period_s: float, 
             runs = [Run(one, True, [now_us], [float(turn % 100)]) for one in series[room]]
             sender, portion = Address(school, f"gw-{room[1:]}"), Portion(school, runs)
             registry.on_batch(sender, portion)
-            lasts.on_batch(sender, portion)
+            lasts.on_received(sender, portion)
 
         for number, (school, room) in enumerate(names):
             registry.on_status(Address(school, f"gw-{room[1:]}"), ONLINE)

@@ -52,11 +52,11 @@ def run(metric: str, *points: tuple[int, float | bool | str], room: str = "a101"
 
 
 def say(lasts: LastValues, *runs: Run, school: str = "thcs") -> None:
-    lasts.on_batch(GATEWAY, Portion(school, list(runs)))
+    lasts.on_received(GATEWAY, Portion(school, list(runs)))
 
 
 def say_whole(lasts: LastValues, layout: Layout, *runs: Run) -> None:
-    lasts.on_batch(GATEWAY, Portion("thcs", list(runs), layout))
+    lasts.on_received(GATEWAY, Portion("thcs", list(runs), layout))
 
 
 def brief(rows: list[Last]) -> list[tuple[str, str, object, int]]:

@@ -80,13 +80,14 @@ def receiving(
     folder: Path,
     inbox: Inbox | None = None,
     on_status: Callable[[Address, bytes], None] = lambda *_: None,
+    on_received: Callable[[Address, Portion], None] = lambda *_: None,
     on_batch: Callable[[Address, Portion], None] = lambda *_: None,
     share: str = "",
 ) -> Iterator[Receiver]:
     suspects = Suspects(folder, store.writers)
     receiver = Receiver(
         Broker.of(broker.url), store, Quarantine(folder / "set-aside"), suspects,
-        inbox=inbox, on_status=on_status, on_batch=on_batch, share=share,
+        inbox=inbox, on_status=on_status, on_received=on_received, on_batch=on_batch, share=share,
     )  # fmt: skip
     receiver.start()
     try:
@@ -244,6 +245,30 @@ def test_a_batch_is_handed_on_once_it_is_stored(mosquitto: Mosquitto, tmp_path: 
     ):
         peer.answers(batch(1))
     assert heard == [(Address("thcs-nguyen-du", "gw-1"), 100)]
+
+
+def test_what_was_received_is_known_before_a_slow_store_has_it_and_acknowledged_after(
+    mosquitto: Mosquitto, tmp_path: Path
+) -> None:
+    heard: list[int] = []
+    told: list[int] = []
+    store = HandStore()
+    store.gate.clear()
+    with (
+        receiving(
+            mosquitto, store, tmp_path,
+            on_received=lambda _, portion: heard.append(portion.points),
+            on_batch=lambda _, portion: told.append(portion.points),
+        ) as receiver,
+        gateway(mosquitto.url) as peer,
+    ):  # fmt: skip
+        peer.send(batch(1))
+        until(lambda: store.tries == 1)
+        assert heard == [100]
+        assert (told, store.points, peer.acks, receiver.counts.stored) == ([], set(), [], 0)
+        store.gate.set()
+        peer.wait_answers(1)
+        assert (heard, told, len(store.points)) == ([100], [100], 100)
 
 
 def test_a_message_without_end_ends_neither_memory_nor_connection(mosquitto: Mosquitto, tmp_path: Path) -> None:

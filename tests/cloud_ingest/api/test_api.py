@@ -12,6 +12,7 @@ from cloud_ingest.accounts.who import Role
 from cloud_ingest.alarms.alarm import Severity
 from cloud_ingest.alarms.transition import Finding, Raised
 from cloud_ingest.api.right import Limits
+from cloud_ingest.operations.feed import Last
 from cloud_ingest.windows import HOUR_US
 from tests.cloud_ingest.api.an_api import Asked, an_api
 
@@ -242,6 +243,21 @@ async def test_usage_counts_lessons_by_profile_once(asked: Asked) -> None:
     assert [(row["profile"], row["outcome"], row["ready_s"]) for row in lessons["items"]] == [
         ("exam", "failed", None), ("exam", "ready", 1.0),
     ]  # fmt: skip
+
+
+async def test_a_lesson_that_was_heard_of_before_it_is_stored_is_counted_once_it_is(asked: Asked) -> None:
+    place, usage = asked.place, asked.centre.usage
+    place.tell_lesson("thcs-a", "a101", ("preflight", "video", None))
+    heard_us = place.clock.now_us + 1_000_000
+    state = Last("thcs-a", "a101", Measurement.LESSON, "lesson", "lesson", "state", "ready", heard_us, False)
+    usage.notice([state])
+    assert not usage.step()
+    assert usage.by_profile(0, 10**6) == []
+    place.tell_lesson("thcs-a", "a101", ("ready", "video", 4.0))
+    assert place.clock.now_us == heard_us
+    assert not usage.step()
+    (video,) = usage.by_profile(0, 10**6)
+    assert (video.profile, video.ready) == ("video", 1)
 
 
 async def test_keys_are_made_shown_once_and_removed(asked: Asked) -> None:
