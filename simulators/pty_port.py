@@ -84,6 +84,13 @@ class PtyPort:
         with contextlib.suppress(BlockingIOError):
             os.write(self._master, data)
 
+    def look(self) -> None:
+        """At once, whether somebody has opened it since we looked last."""
+        if self._master is not None and not self.is_open:
+            assert self._look is not None
+            self._look.cancel()
+            self._look_now()
+
     def _look_later(self) -> None:
         self._look = asyncio.get_running_loop().call_later(_LOOK_S, self._look_now)
 

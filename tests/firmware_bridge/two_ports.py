@@ -9,8 +9,8 @@ from simulators.pty_port import PtyPort
 @contextlib.contextmanager
 def crossed() -> Iterator[tuple[str, str]]:
     """The paths of both. Made and closed in a running event loop."""
-    one = PtyPort(None, lambda data: other.write(data))
-    other = PtyPort(None, one.write)
+    one = PtyPort(None, lambda data: _pass_on(data, other))
+    other = PtyPort(None, lambda data: _pass_on(data, one))
     one.plug()
     other.plug()
     try:
@@ -18,3 +18,9 @@ def crossed() -> Iterator[tuple[str, str]]:
     finally:
         one.unplug()
         other.unplug()
+
+
+def _pass_on(data: bytes, to: PtyPort) -> None:
+    """A port that was opened a moment ago may not know it yet, and what is written to a closed one is lost."""
+    to.look()
+    to.write(data)
