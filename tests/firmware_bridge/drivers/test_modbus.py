@@ -130,7 +130,7 @@ async def test_a_device_that_is_not_well_is_not_opened(fault: str, error: type[D
     slave.faults.add(fault)
     async with ModbusLine({1: slave}) as line:
         with pytest.raises(error):
-            await driver_at(line.port, answer_s=0.1).__aenter__()
+            await driver_at(line.port, answer_s=0.5).__aenter__()
         await line.changes.until(lambda: not line.is_open)
 
 
@@ -205,7 +205,7 @@ async def test_a_bad_line_is_borne(fault: str) -> None:
 async def test_a_line_that_is_too_bad_is_told(fault: str, error: type[DeviceError]) -> None:
     async with ModbusLine({1: Slave("xy-md02")}, faults=[fault]) as line:
         with pytest.raises(error):
-            await driver_at(line.port, answer_s=0.05).__aenter__()
+            await driver_at(line.port, answer_s=0.5).__aenter__()
 
 
 async def test_pulling_the_adapter_loses_all_its_devices_and_putting_it_back_gives_them_back(tmp_path: Path) -> None:
