@@ -233,7 +233,7 @@ async def test_a_board_that_floods_since_it_started_is_stopped_when_it_is_opened
 
 
 async def test_a_program_that_no_ctrl_c_stops_is_named() -> None:
-    async with in_use(boot_s=0.5) as (board, watch):
+    async with in_use(boot_s=1.5) as (board, watch):
         await install(watch, bundle())
         await watch.command("robot", "ready")
         await watch.command("program", "line-follower")

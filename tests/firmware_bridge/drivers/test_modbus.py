@@ -136,7 +136,7 @@ async def test_a_device_that_is_not_well_is_not_opened(fault: str, error: type[D
 
 @pytest.mark.parametrize(("fault", "error"), [("absent", Timeout), ("crc", BadReply), ("busy", NotNow)])
 async def test_some_misses_are_borne_and_too_many_are_a_loss(fault: str, error: type[DeviceError]) -> None:
-    async with in_use(misses=3, answer_s=5.0 if fault == "busy" else 0.5) as (line, slave, watch):
+    async with in_use(misses=3, answer_s=5.0 if fault == "busy" else 1.0) as (line, slave, watch):
         await watch.until(lambda: bool(watch.values))
         asked = len(line.received)
         slave.faults.add(fault)
@@ -147,7 +147,7 @@ async def test_some_misses_are_borne_and_too_many_are_a_loss(fault: str, error: 
 
 
 async def test_a_single_spark_is_borne_in_silence() -> None:
-    async with in_use(misses=4, answer_s=0.5) as (line, slave, watch):
+    async with in_use(misses=4, answer_s=1.5) as (line, slave, watch):
         for _ in range(2):
             slave.faults.add("crc")
             asked = len(line.received)
