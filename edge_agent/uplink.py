@@ -16,7 +16,7 @@ import logging
 import os
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 import aiomqtt
@@ -26,10 +26,10 @@ from classroom_profiles.topics import EVERYBODY, Address
 from edge_agent.ack_wait import AckWait
 from edge_agent.backoff import delays
 from edge_agent.journal import Journal
-from edge_agent.journal_places import Parcel
 from edge_agent.known_layouts import KnownLayouts
 from edge_agent.uplink_client import client_of, status
 from edge_agent.uplink_feed import Feed
+from edge_agent.uplink_lanes import Lanes, Sent
 from edge_agent.uplink_window import LEAST, Window
 from firmware_bridge.transports.mqtt import Broker, WrongBroker
 from firmware_bridge.transports.mqtt_client import Client, entered
@@ -55,24 +55,6 @@ _ACK_BYTES = 64 * 1024
 _REFUSED_QOS = 0x80
 
 _log = logging.getLogger("lophoc.uplink")
-
-
-@dataclass(eq=False, slots=True)
-class _Sent:
-    """A parcel in a lane."""
-
-    parcel: Parcel
-    window: Window
-    whole: str = ""
-    """The digest of the bytes that have the layout in them, once they were sent."""
-    sent_at: float = 0.0
-    times: int = 0
-    """Sent since the centre last answered it with anything."""
-    answered: bool = False
-    late: bool = False
-    """Its answer has not come in time."""
-    news: asyncio.Event = field(default_factory=asyncio.Event)
-    """It is answered, or should be sent again at once."""
 
 
 class Uplink:
@@ -103,7 +85,7 @@ class Uplink:
         self._feed = Feed(journal)
         self._layouts = KnownLayouts()
         self._quiet_until = 0.0
-        self._lanes: list[_Sent] = []
+        self._lanes = Lanes()
         self._backlog = Window(backlog_parcels_per_s, _BACKLOG_PARCELS)
         self._live = Window(_LIVE_PARCELS_PER_S, _LIVE_PARCELS, _LIVE_AT_FIRST)
         self._freed = asyncio.Event()
@@ -214,8 +196,8 @@ class Uplink:
                 window = self._backlog
                 parcel = await self._feed.waiting()
             if parcel is not None:
-                sent = _Sent(parcel, window)
-                self._lanes.append(sent)
+                sent = Sent(parcel, window)
+                self._lanes.add(sent)
                 lanes.create_task(self._lane(client, sent), name=f"uplink: parcel {parcel.id}")
             elif self._live.open and self._backlog.open:
                 await self._feed.more()
@@ -224,7 +206,7 @@ class Uplink:
                     async with asyncio.timeout(_LOOK_S if self._live.open else None):
                         await self._freed.wait()
 
-    async def _lane(self, client: aiomqtt.Client, sent: _Sent) -> None:
+    async def _lane(self, client: aiomqtt.Client, sent: Sent) -> None:
         """One parcel, until it is answered."""
         loop, size = asyncio.get_running_loop(), len(sent.parcel.payload)
         sent.window.enter(size)
@@ -243,14 +225,14 @@ class Uplink:
                         await sent.news.wait()
                 except TimeoutError:
                     self._late(sent)
-                while self._silent and not sent.answered and sent not in self._lanes[:_ASKING]:
+                while self._silent and not sent.answered and not self._lanes.is_among_first(sent, _ASKING):
                     sent.news.clear()
                     await sent.news.wait()  # a few ask for all whether the centre is back
         finally:
             sent.window.leave(size)
             self._freed.set()
 
-    def _late(self, sent: _Sent) -> None:
+    def _late(self, sent: Sent) -> None:
         sent.late = True
         self._ack_wait.passed(sent.times)
         for window in (self._backlog, self._live):
@@ -261,12 +243,13 @@ class Uplink:
         """For as long as the centre has asked us to."""
         await asyncio.sleep(max(0.0, self._quiet_until - asyncio.get_running_loop().time()))
 
-    def _bytes(self, sent: _Sent) -> bytes:
+    def _bytes(self, sent: Sent) -> bytes:
         parcel = sent.parcel
         if not self._layouts.travels(parcel.layout):
             return parcel.payload
         whole = with_layout(parcel.payload, parcel.layout)
-        sent.whole = sent.whole or digest(whole)
+        if not sent.whole:
+            self._lanes.sent_whole(sent, digest(whole))
         return whole
 
     async def _tell_status(self, client: aiomqtt.Client) -> None:
@@ -299,7 +282,7 @@ class Uplink:
             slow_s = min(ack.slow_s, _LONGEST_SLOW_S)
             self._quiet_until = max(self._quiet_until, now_s + slow_s)
             self._backlog.cut(now_s)
-        named = [sent for sent in self._lanes if ack.batch and ack.batch in (sent.parcel.digest, sent.whole)]
+        named = self._lanes.named(ack.batch)
         if not named:
             return  # a second answer, or one to an earlier process: what it names is gone, or is sent again
         if not ack.settles:
@@ -326,7 +309,7 @@ class Uplink:
             sent.news.set()
         self._is_there()
 
-    def _send_again(self, sent: _Sent, ack: Ack) -> None:
+    def _send_again(self, sent: Sent, ack: Ack) -> None:
         """The centre is there, and has not stored it: it wants the layout, or some time."""
         self._is_there()
         if ack.need_layout and ack.batch == sent.parcel.digest:
