@@ -64,7 +64,7 @@ class Broker:
             or parts.query
             or parts.fragment
         ):
-            raise WrongBroker("write the broker as mqtt://host:1883, mqtts://user@host:8883 or amqp://user@host:5672")
+            raise WrongBroker("write the broker as mqtt://host:1883 or mqtts://user@host:8883")
         if parts.password is not None:
             raise WrongBroker("a password does not belong in the broker's URL: put it in LOPHOC_BROKER_PASSWORD")
         tls = parts.scheme == "mqtts"
@@ -173,7 +173,7 @@ class BrokerLink:
         session = _Session(self._version, self._deliver)
         broker = self._broker
         try:
-            connecting = loop.create_connection(lambda: session, broker.host, broker.port, ssl=_context(broker))
+            connecting = loop.create_connection(lambda: session, broker.host, broker.port, ssl=tls_context(broker))
             async with asyncio.timeout(_CONNECT_S):
                 await connecting
                 await self._greet(session)
@@ -239,7 +239,8 @@ class BrokerLink:
             self._complained = True
 
 
-def _context(broker: Broker) -> ssl.SSLContext | None:
+def tls_context(broker: Broker) -> ssl.SSLContext | None:
+    """None without TLS. Certificates are those of LOPHOC_BROKER_CA, else the system's. Raises OSError."""
     return ssl.create_default_context(cafile=os.environ.get("LOPHOC_BROKER_CA") or None) if broker.tls else None
 
 

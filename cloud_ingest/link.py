@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from classroom_profiles.topics import EVERY_STATUS, EVERY_UP
 from cloud_ingest.amqp_place import WINDOW, WINDOW_HELD_BACK, AmqpBroker
-from cloud_ingest.broker_link import Broker, BrokerLink, OnMessages
+from cloud_ingest.broker_link import Broker, BrokerLink, OnMessages, WrongBroker
 from cloud_ingest.mqtt_wire import Version
 
 
@@ -37,7 +37,10 @@ AnyBroker = Broker | AmqpBroker
 
 def broker_of(url: str) -> AnyBroker:
     """Raises WrongBroker."""
-    return AmqpBroker.of(url) if urlsplit(url).scheme in ("amqp", "amqps") else Broker.of(url)
+    scheme = urlsplit(url).scheme
+    if scheme not in ("mqtt", "mqtts", "amqp", "amqps"):
+        raise WrongBroker("write the broker as mqtt://host:1883, mqtts://user@host:8883 or amqp://user@host:5672")
+    return AmqpBroker.of(url) if scheme.startswith("amqp") else Broker.of(url)
 
 
 def links(

@@ -18,6 +18,7 @@ from cloud_ingest.accounts.account_file import FILE as ACCOUNTS
 from cloud_ingest.accounts.account_file import AccountFile, AccountsUnavailable
 from cloud_ingest.accounts.audit import Audit
 from cloud_ingest.accounts.who import SCHOOL_NAME, Role, Who
+from cloud_ingest.broker_link import Broker, WrongBroker
 from cloud_ingest.catalogue import ics, sending
 from cloud_ingest.catalogue.preview import end_of_school_year
 from cloud_ingest.catalogue.shelf import FILE, NotPublished, Shelf, ShelfUnavailable
@@ -119,12 +120,11 @@ def timetable(data: Path, school: str, ends: object, rooms: tuple[str, ...], onl
 def send(data: Path, broker: str, schools: tuple[str, ...], wants_all: bool) -> None:
     """Give the broker what gateways shall have; gateways that are away find it when they come back."""
     with _opened(data) as (shelf, _):
-        where, signs = sending.Broker.of(broker), signing_key(data)
+        where, signs = Broker.of(broker), signing_key(data)
         every = sorted({*shelf.schools(), *schools})
         found = [one for school in every if (one := shelf.bundle(school, signs)) is not None]
         wanted = [one for one in found if wants_all or not one.is_sent]
-        password, ca = os.environ.get("LOPHOC_BROKER_PASSWORD"), os.environ.get("LOPHOC_BROKER_CA")
-        sent = sending.send(where, wanted, password, ca) if wanted else []
+        sent = sending.send(where, wanted) if wanted else []
         for one in sent:
             shelf.was_sent(one.school, one.serial)
     click.echo(f"{len(sent)} đã gửi / sent, {len(found) - len(wanted)} không đổi / unchanged")
@@ -171,7 +171,7 @@ def _told() -> Iterator[None]:
         yield
     except DocumentError as wrong:
         raise click.UsageError("\n".join(map(str, wrong.problems))) from wrong
-    except (NotPublished, WrongCatalogue, WrongTimetable, sending.WrongBroker, UnicodeDecodeError) as wrong:
+    except (NotPublished, WrongCatalogue, WrongTimetable, WrongBroker, UnicodeDecodeError) as wrong:
         raise click.UsageError(str(wrong)) from wrong
     except (ShelfUnavailable, AccountsUnavailable, WrongSigningKey, sending.NotSent, OSError) as why:
         raise click.ClickException(str(why)) from why

@@ -10,8 +10,9 @@ from enum import StrEnum
 from pathlib import Path
 
 from classroom_profiles.catalogue import WrongCatalogue
+from cloud_ingest.broker_link import Broker
 from cloud_ingest.catalogue import sending
-from cloud_ingest.catalogue.sending import Broker, NotSent
+from cloud_ingest.catalogue.sending import NotSent
 from cloud_ingest.catalogue.shelf import Shelf, ShelfUnavailable, ToSend
 from cloud_ingest.catalogue.signing_key import WrongSigningKey, signing_key
 from cloud_ingest.store import wall_us
@@ -64,8 +65,6 @@ class Delivery:
         broker: Broker | None,
         schools: Callable[[], Iterable[str]],
         *,
-        password: str | None = None,
-        ca: str | None = None,
         send: Send | None = None,
         clock_us: Callable[[], int] = wall_us,
         period_s: float = PERIOD_S,
@@ -76,7 +75,7 @@ class Delivery:
         self._folder = folder
         self._broker = broker
         self._schools = schools
-        self._send = send or (lambda to, bundles: sending.send(to, bundles, password, ca, _TIMEOUT_S))
+        self._send = send or (lambda to, bundles: sending.send(to, bundles, _TIMEOUT_S))
         self._clock_us = clock_us
         self._period_s = period_s
         self._retry_s = retry_s

@@ -7,7 +7,7 @@ import logging
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import uvicorn
@@ -22,9 +22,9 @@ from cloud_ingest.accounts.audit import Audit
 from cloud_ingest.accounts.oidc import Oidc
 from cloud_ingest.alarms.inbox import Alarms
 from cloud_ingest.api.api import make_api
+from cloud_ingest.broker_link import Broker
 from cloud_ingest.catalogue.delivery import Delivery
 from cloud_ingest.catalogue.desk import Desk
-from cloud_ingest.catalogue.sending import Broker
 from cloud_ingest.catalogue.shelf import FILE as CATALOGUE
 from cloud_ingest.catalogue.shelf import Shelf
 from cloud_ingest.forecasts.forecast_file import FILE as FORECASTS
@@ -61,8 +61,6 @@ class Settings:
     """Where `lophoc warehouse export` writes to."""
     broker: Broker | None = None
     """To whom what is published is given; None: `lophoc catalogue send` does it."""
-    broker_password: str | None = field(default=None, repr=False)
-    broker_ca: str | None = None
     oidc: Oidc | None = None
     tiles: str = ""
     """Where a map's tiles come from; empty: it is drawn without, and nothing leaves the house."""
@@ -86,10 +84,7 @@ async def opened(settings: Settings, store: Store) -> AsyncIterator[Centre]:
         asked = StoreFeed(store, lambda: _schools(settings.registry))
         feed = files.enter_context(LastsFeed(settings.lasts, asked, _log))
         async with City(settings.registry, store, feed, known, inbox, used.notice) as city:
-            delivery = Delivery(
-                shelf, settings.data, settings.broker, lambda: city.snapshot.schools, password=settings.broker_password,
-                ca=settings.broker_ca,
-            )  # fmt: skip
+            delivery = Delivery(shelf, settings.data, settings.broker, lambda: city.snapshot.schools)
             working = [
                 asyncio.create_task(_count(city, used), name="usage"),
                 asyncio.create_task(delivery.run(), name="delivery"),

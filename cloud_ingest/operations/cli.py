@@ -19,7 +19,7 @@ from cloud_ingest.accounts.accounts import Accounts
 from cloud_ingest.accounts.oidc import Oidc, Provider, WrongProvider
 from cloud_ingest.alarms.inbox import InboxUnavailable
 from cloud_ingest.alarms.place import alarms_beside
-from cloud_ingest.catalogue.sending import Broker, WrongBroker
+from cloud_ingest.broker_link import Broker, WrongBroker
 from cloud_ingest.catalogue.shelf import ShelfUnavailable
 from cloud_ingest.operations.app import Settings, serve
 from cloud_ingest.operations.directory import WrongDirectory
@@ -123,8 +123,6 @@ def ops(
             schools=schools,
             export=export,
             broker=broker,
-            broker_password=os.environ.get("LOPHOC_BROKER_PASSWORD"),
-            broker_ca=os.environ.get("LOPHOC_BROKER_CA"),
             oidc=_oidc(oidc_issuer, oidc_client, public_url),
             tiles=tiles,
         )

@@ -65,6 +65,14 @@ def test_the_scheme_chooses_the_link() -> None:
     assert isinstance(broker_of("mqtt://broker"), Broker)
 
 
+def test_amqp_is_offered_only_where_it_works() -> None:
+    with pytest.raises(WrongBroker, match="amqp://"):
+        broker_of("http://broker")
+    with pytest.raises(WrongBroker, match="mqtts://") as refusal:
+        Broker.of("http://broker")
+    assert "amqp" not in str(refusal.value)
+
+
 def test_the_queue_is_bound_to_every_gateways_topics() -> None:
     assert BINDINGS == ("lophoc.1.*.*.up", "lophoc.1.*.*.status")
 

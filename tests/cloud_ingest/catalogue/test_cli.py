@@ -74,7 +74,9 @@ def test_what_is_wrong_is_said_with_its_exit_code(tmp_path: Path, data: list[str
     assert run("withdraw", *data, "nothing").exit_code == 2
     assert run("send", *data, "--broker", "mqtt://127.0.0.1:1").exit_code == 1  # no key yet
     run("key", *data)
-    assert run("send", *data, "--broker", "http://x").exit_code == 2
+    for url in ("http://x", "amqp://centre@x"):
+        wrong = run("send", *data, "--broker", url)
+        assert (wrong.exit_code, "mqtt://" in wrong.output, "or amqp" in wrong.output) == (2, True, False)
     assert run("send", *data, "--broker", "mqtt://u:p@x").exit_code == 2
     assert run("export", *data, "--school", "le-loi", str(tmp_path / "out")).exit_code == 1
     assert run("export", *data, "--school", "Lê Lợi", str(tmp_path / "out")).exit_code == 2

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from cloud_ingest.broker_link import Broker
 from cloud_ingest.catalogue.delivery import Delivery, Step
-from cloud_ingest.catalogue.sending import Broker, NotSent
+from cloud_ingest.catalogue.sending import NotSent
 from cloud_ingest.catalogue.shelf import Shelf, ToSend
 from cloud_ingest.catalogue.signing_key import FILE as KEY
 from cloud_ingest.catalogue.signing_key import signing_key
@@ -15,7 +16,7 @@ from tests.cloud_ingest.catalogue.test_cli import kept_by
 from tests.cloud_ingest.catalogue.test_shelf import inside, text
 from tests.servers import Mosquitto
 
-NOWHERE = Broker("127.0.0.1", 1, None, tls=False)
+NOWHERE = Broker("127.0.0.1", 1)
 
 
 class Post:
@@ -100,6 +101,28 @@ def test_without_a_key_it_says_so_until_there_is_one(
     assert delivery.state.step.value == "no-key"
     (tmp_path / "elsewhere").rename(tmp_path / KEY)
     delivery.turn()
+    assert delivery.state.step is Step.SENT
+
+
+def test_certificates_that_are_not_there_are_said_and_end_nothing(
+    tmp_path: Path, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOPHOC_BROKER_CA", str(tmp_path / "nothing.pem"))
+    shelf.publish([text()], "lan")
+    delivery = Delivery(shelf, tmp_path, Broker("127.0.0.1", 1, tls=True), lambda: ["a"])
+    delivery.turn()
+    assert (delivery.state.step, "127.0.0.1:1" in delivery.state.why) == (Step.AWAY, True)
+
+
+async def test_a_broker_is_told_who_sends(
+    tmp_path: Path, shelf: Shelf, mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOPHOC_BROKER_PASSWORD", "secret")
+    with_user = Broker.of(mosquitto.url.replace("mqtt://", "mqtt://centre@"))
+    assert (with_user.user, with_user.password, "secret" in repr(with_user)) == ("centre", "secret", False)
+    shelf.publish([text()], "lan")
+    delivery = Delivery(shelf, tmp_path, with_user, lambda: ["a"])
+    await asyncio.to_thread(delivery.turn)
     assert delivery.state.step is Step.SENT
 
 

@@ -141,7 +141,7 @@ def test_ends_when_asked_to(ops: Ops) -> None:
     [
         ([], 2, "Missing option '--store'"),
         (["--store", "oracle://x"], 2, "is no store known here"),
-        (["--store", "sqlite:///{}/none.sqlite", "--broker", "http://x"], 2, "write mqtt://host:1883"),
+        (["--store", "sqlite:///{}/none.sqlite", "--broker", "http://x"], 2, "write the broker as mqtt://host:1883"),
         (["--store", "sqlite:///{}/none.sqlite"], 1, "the store cannot be read"),
         (["--store", "sqlite:///{}/none.sqlite", "--oidc-issuer", "https://id"], 2, "go together"),
     ],
