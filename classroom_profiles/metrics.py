@@ -179,6 +179,7 @@ METRICS: tuple[Metric, ...] = (
         refused_points      | number | that no store would take
         retimed_points      | number | that got the right time after the clock was set
         set_aside_batches   | number | that could not be read
+        set_aside_points    | number | in batches that the centre could not read
         damaged_points      | number | that were durable, and which the disk has changed beyond reading
         dropped_*_points    | number | of each measurement, given up for want of room
         disk_used_percent   | number | of the disk that has the journal

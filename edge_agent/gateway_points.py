@@ -27,6 +27,7 @@ def gateway_metrics(journal: Journal, connected: bool) -> dict[str, Value]:
         "retimed_points": journal.retimed,
         "refused_points": sum(journal.refused.values()),
         "set_aside_batches": journal.set_aside,
+        "set_aside_points": journal.set_aside_points,
         "damaged_points": journal.damaged,
         **{f"dropped_{measurement}_points": number for measurement, number in journal.dropped.items()},
     }

@@ -143,6 +143,16 @@ class Journal:
         return self._desk.counts().set_aside
 
     @property
+    def set_aside_points(self) -> int:
+        """Points in batches that the centre could not read."""
+        return self._desk.counts().set_aside_points
+
+    @property
+    def lost(self) -> int:
+        """Points that the centre will never have: dropped, damaged, or in a batch that it could not read."""
+        return self._desk.counts().lost
+
+    @property
     def damaged(self) -> int:
         """Points that were durable, and which the disk has changed beyond reading."""
         return self._desk.counts().damaged

@@ -102,12 +102,14 @@ class Desk:
             if not self._settled:
                 self._settled_since = time.monotonic()
             self._settled.append((parcel, ack))
-            if parcel.id in self._out:
+            was_out = parcel.id in self._out
+            if was_out:
                 self._waiting -= parcel.points
             self._tally.stored += ack.stored
             self._tally.refuse(ack.refused)
             if ack.unreadable:
                 self._tally.set_aside += 1
+                self._tally.set_aside_points += parcel.points if was_out else 0
             if len(self._settled) in (1, _SETTLE_PARCELS):
                 self._wake.notify()
 

@@ -27,6 +27,8 @@ class Tally(msgspec.Struct, kw_only=True):
     """Points that no store would take, by reason; found here or by the centre."""
     set_aside: int = 0
     """Batches that could not be read, at the centre or because this disk changed them."""
+    set_aside_points: int = 0
+    """Points in those that the centre could not read; what the disk changed is in `damaged`."""
     damaged: int = 0
     """Points that were durable, and which the disk has changed beyond reading."""
     last_us: int = -1
@@ -83,6 +85,11 @@ class Tally(msgspec.Struct, kw_only=True):
             > 0
         }
 
+    @property
+    def lost(self) -> int:
+        """Points that the centre will never have, whatever comes: the disk was full or bad, or it cannot read them."""
+        return sum(self.dropped.values()) + self.damaged + self.set_aside_points
+
     def refuse(self, refused: Mapping[str, int]) -> None:
         """Count them by reason. What the centre says there is bounded: it goes into every copy of the counts."""
         for why, number in refused.items():
@@ -104,6 +111,7 @@ class Tally(msgspec.Struct, kw_only=True):
         """Count what `other` has counted."""
         self.stored += other.stored
         self.set_aside += other.set_aside
+        self.set_aside_points += other.set_aside_points
         self.damaged += other.damaged
         self.retimed += other.retimed
         for measurement, number in other.dropped.items():

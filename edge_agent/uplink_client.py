@@ -54,7 +54,7 @@ def status(state: str, journal: Journal) -> bytes:
             "clock": "trusted" if journal.clock.trusted else "untrusted",
             "backlog_points": max(0, journal.backlog),
             "backlog_age_s": round(age_s, 1),
-            "dropped_points": sum(journal.dropped.values()),
+            "dropped_points": journal.lost,
             "journal_writable": journal.writable,
         }
     )

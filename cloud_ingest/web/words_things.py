@@ -292,6 +292,8 @@ THINGS: Mapping[str, tuple[str, str]] = {
         refused_points | Bị từ chối | Refused
         retimed_points | Chỉnh lại giờ | Retimed
         set_aside_batches | Lô để riêng | Batches set aside
+        set_aside_points | Điểm trong lô để riêng | Points set aside
+        damaged_points | Điểm hỏng trên đĩa | Points damaged
         disk_free_mib | Đĩa trống | Free disk
         preempted | Bị thay thế | Preempted
         trigger_failed | Kích hoạt lỗi | Trigger failed

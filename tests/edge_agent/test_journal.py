@@ -164,6 +164,13 @@ async def test_what_the_centre_cannot_read_is_set_aside_and_kept(path: Path) -> 
         journal.settle(bad, Ack(bad.digest, 0, unreadable="version 1; this centre reads 2"))
         assert values(await everything(journal)) == [float(number) for number in range(10, 20)]
         assert (journal.backlog, journal.set_aside) == (10, 1)
+        assert (journal.set_aside_points, journal.damaged, journal.lost) == (10, 0, 10)
+        journal.settle(bad, Ack(bad.digest, 0, unreadable="said twice"))
+        await journal.flush()
+        assert (journal.set_aside_points, journal.lost) == (10, 10)
+    async with opened(path) as journal:
+        await journal.flush()
+        assert (journal.set_aside_points, journal.lost) == (10, 10), "the next process goes on counting"
     connection = sqlite3.connect(path)
     try:
         assert connection.execute("SELECT why, payload FROM aside").fetchall() == [
@@ -425,6 +432,7 @@ async def test_a_batch_that_the_disk_changed_is_set_aside_and_the_others_go_on(p
         then = await journal.parcels(first[-1].id, 1)
         assert values([*first, *then]) == [*map(float, range(1000)), *map(float, range(2000, 3000))]
         assert (journal.set_aside, journal.backlog, journal.corrupt) == (1, 2000, 0)
+        assert (journal.damaged, journal.set_aside_points, journal.lost) == (1000, 0, 1000), "counted once"
 
 
 # --- a disk that fails ---

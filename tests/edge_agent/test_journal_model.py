@@ -32,7 +32,7 @@ class Beside(RuleBasedStateMachine):
         self.waiting: dict[Series, list[float]] = defaultdict(list)
         self.last_us: dict[Series, int] = {}
         self.stored = 0
-        self.set_aside = 0
+        self.set_aside = self.set_aside_points = 0
         self.out: list[Parcel] = []
         self.journal = self.open()
 
@@ -79,6 +79,7 @@ class Beside(RuleBasedStateMachine):
             self.waiting[point.series].remove(point.value)
         self.stored += parcel.points if readable else 0
         self.set_aside += 0 if readable else 1
+        self.set_aside_points += 0 if readable else parcel.points
 
     @rule()
     def restart(self) -> None:
@@ -118,6 +119,7 @@ class Beside(RuleBasedStateMachine):
         assert self.journal.backlog == sum(map(len, self.waiting.values()))
         assert (self.journal.stored, self.journal.set_aside) == (self.stored, self.set_aside)
         assert not any(self.journal.dropped.values())
+        assert self.journal.lost == self.journal.set_aside_points == self.set_aside_points
         assert self.journal.corrupt == 0
         assert not self.journal.refused
 

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import sqlite3
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from itertools import pairwise
 from pathlib import Path
 
@@ -332,6 +332,22 @@ async def test_the_status_says_what_waits_and_how_the_clock_is(mosquitto: Mosqui
         assert peer.status["journal_writable"] is True
 
 
+async def test_the_status_counts_what_the_disk_has_changed_as_lost(mosquitto: Mosquitto, tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    async with opened(path) as journal:
+        journal.write(some(700))
+        await journal.flush()
+        journal.write(some(10, first=700))
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE entry SET payload = zeroblob(length(payload)) WHERE id = 1")
+        connection.commit()
+    async with opened(path) as journal:
+        assert [parcel.points for parcel in await journal.parcels(0, 10)] == [10]
+        async with centre(mosquitto.url, silence) as peer, running(mosquitto.url, journal):
+            await peer.until(lambda: peer.statuses == ["online"])
+            assert (peer.status["backlog_points"], peer.status["dropped_points"]) == (10, 700)
+
+
 async def test_what_the_centre_cannot_read_is_set_aside_and_the_next_goes_on(
     mosquitto: Mosquitto, journal: Journal
 ) -> None:
@@ -344,7 +360,7 @@ async def test_what_the_centre_cannot_read_is_set_aside_and_the_next_goes_on(
             journal.write(some(1000, first=number * 1000))
             await journal.flush()
         await changes.until(lambda: journal.backlog == 0)
-        assert (journal.stored, journal.set_aside) == (2000, 1)
+        assert (journal.stored, journal.set_aside, journal.lost) == (2000, 1, 1000)
         assert len(peer.came) == 3
 
 
