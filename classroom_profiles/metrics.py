@@ -163,7 +163,7 @@ METRICS: tuple[Metric, ...] = (
         interlock_confirmed | text   | what a device has confirmed of what the interlock commands
         interlock_ms        | number | from what it saw to that confirmation
         interlock_failed    | text   | why a device did not do what the interlock commands; it is told again
-        interlock_reset     | text   | who has reset it: teacher or technician
+        interlock_reset     | text   | who has reset it: teacher or technician; or that the room's file has it no more
         """,
     ),
     *_of(

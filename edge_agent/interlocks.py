@@ -37,6 +37,9 @@ _CONFIRM_S = 20.0
 _POWER_S = 180.0
 """A lamp may have to warm up before it can be turned off."""
 
+GONE = "no longer in the room's file"
+"""Who has reset a rule that was latched, and is no rule any more."""
+
 _log = logging.getLogger("lophoc.interlock")
 
 
@@ -126,6 +129,7 @@ class Interlocks:
         for one in (kept or Latches()).latched:
             if one.rule not in self._rules:
                 _log.warning("interlock %s: was latched (%s), and the room has it no more", one.rule, one.cause.text)
+                record([interlock_point(room, one.rule, "interlock_reset", GONE, now_us())])  # else its alarm stays
         self._evaluator = Evaluator(self._rules.values(), _monotonic_us(), latched)
         named = {device.id: device for device in devices}
         self._actuators: dict[Order, _Actuator] = {
@@ -141,7 +145,7 @@ class Interlocks:
             name: (self._evaluator.state(name), self._evaluator.cause(name), self._since_us[name])
             for name in self._rules
         }
-        self._written = frozenset(known)
+        self._written = frozenset(one.rule for one in (kept or Latches()).latched)
         self._steps: list[tuple[Step, int]] = []
         self._news, self._sooner = asyncio.Event(), asyncio.Event()
         self._awaiting: list[asyncio.Future[None]] = []

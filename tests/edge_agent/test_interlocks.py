@@ -15,7 +15,7 @@ from edge_agent.rank import Rank
 from firmware_bridge.driver import reading
 from firmware_bridge.errors import NotNow, Refused, Timeout, Unreachable
 from tests.classroom_profiles.interlock_rooms import rule, sets
-from tests.edge_agent.interlock_lab import OPEN, SHUT, SLOW, STOP, Lab
+from tests.edge_agent.interlock_lab import GAS, OPEN, SHUT, SLOW, STOP, Lab
 
 
 @pytest.fixture
@@ -217,6 +217,47 @@ async def test_a_latch_of_a_rule_that_is_gone_is_forgotten_aloud(
         assert [one.id for one in lab.interlocks.rules] == ["stop"]
         assert "interlock gas: was latched (gas.gas_ppm > 1000 (1200)), and the room has it no more" in caplog.messages
         await lab.live.command("valve", OPEN, 1.0)
+
+
+async def test_a_latch_of_a_rule_that_is_gone_is_reset_once_so_that_its_alarm_ends(tmp_path: Path) -> None:
+    ended = ("gas", "interlock_reset", "no longer in the room's file")
+    async with Lab(tmp_path, [GAS, STOP]).at_work() as lab:
+        lab["gas"].become("gas_ppm", 1200.0)
+        await lab.until_state(State.TRIPPED)
+        await lab.interlocks.trip("stop", Rank.VIEWER)
+    store = LatchStore(tmp_path / "latches.sqlite")
+    async with Lab(tmp_path, [STOP], store).at_work() as lab:
+        assert lab.events().count(ended) == 1
+        assert not [one for one in lab.events() if one[:2] == ("stop", "interlock_reset")], "it is still latched"
+        await lab.interlocks.reset("stop", Rank.TEACHER, "all well")  # by then the first writing is done, too
+    async with Lab(tmp_path, [STOP]).at_work() as lab:
+        assert ended not in lab.events()
+    async with Lab(tmp_path).at_work() as lab:  # put back: what its sensors say decides
+        await lab.until_state(State.ARMED)
+
+
+async def test_a_room_without_any_rules_any_more_ends_the_alarm_too(tmp_path: Path) -> None:
+    async with Lab(tmp_path).at_work() as lab:
+        lab["gas"].become("gas_ppm", 1200.0)
+        await lab.until_state(State.TRIPPED)
+    store = Told(tmp_path / "latches.sqlite")
+    async with Lab(tmp_path, [], store).at_work() as lab:
+        assert ("gas", "interlock_reset", "no longer in the room's file") in lab.events()
+        await asyncio.wait_for(store.done.wait(), 20)
+    async with Lab(tmp_path, []).at_work() as lab:
+        assert lab.events() == []
+
+
+class Told(LatchStore):
+    """Says when something was written."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.done = asyncio.Event()
+
+    async def durable(self) -> None:
+        await super().durable()
+        self.done.set()
 
 
 class Stuck(LatchStore):
