@@ -35,6 +35,9 @@ CA = "LOPHOC_BROKER_CA"
 QUEUED = 256
 """Messages that wait for one slow listener; then the oldest goes."""
 
+QUEUED_BYTES = 1024 * 1024
+"""What these may weigh: a gateway has some dozens of listeners."""
+
 ANSWER_S = 5.0
 """How long a broker may take to answer anything."""
 
@@ -111,6 +114,7 @@ class Listener:
         """Messages lost because nobody took them in time."""
         self._queue: deque[Message | Connection] = deque([connection])
         self._queued = queued
+        self._bytes = 0
         self._more = asyncio.Event()
         self._more.set()
 
@@ -122,7 +126,9 @@ class Listener:
         while not self._queue:
             self._more.clear()
             await self._more.wait()
-        return self._queue.popleft()
+        heard = self._queue.popleft()
+        self._bytes -= _size(heard)
+        return heard
 
     def put(self, heard: Message | Connection) -> None:
         """Called by the link."""
@@ -132,25 +138,31 @@ class Listener:
                 queue.pop()  # who has not heard of the loss needs only the return
         elif len(queue) >= self._queued:
             self._drop_oldest()
+        self._bytes += _size(heard)
+        while self._bytes > QUEUED_BYTES and self._drop_oldest():
+            pass
         queue.append(heard)
         self._more.set()
 
-    def _drop_oldest(self) -> None:
+    def _drop_oldest(self) -> bool:
+        """False if there was none."""
         for place, heard in enumerate(self._queue):
             if isinstance(heard, Message):
                 del self._queue[place]
+                self._bytes -= _size(heard)
                 self.dropped += 1
                 if 0 < place < len(self._queue) and isinstance(self._queue[place], Connection):
                     del self._queue[place - 1]  # two of the link in a row: the later one says it all
-                return
+                return True
+        return False
 
 
 class MqttLink:
     """Listens and publishes for all devices of a room. `async with` starts it, and does not wait for the broker."""
 
     def __init__(
-        self, url: str, password: str | None = None, *, name: str = "agent", answer_s: float = ANSWER_S
-    ) -> None:
+        self, url: str, password: str | None = None, *, name: str = "agent", answer_s: float = ANSWER_S,
+    ) -> None:  # fmt: skip
         """`password`: where left out, that of the environment. Raises WrongBroker."""
         self.broker = Broker.of(url, password)
         self._answer_s = answer_s
@@ -378,6 +390,10 @@ def _delays() -> Iterator[float]:
     while True:
         yield bound * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load; nothing is secret
         bound = min(bound * 2, _LONGEST_WAIT_S)
+
+
+def _size(heard: Message | Connection) -> int:
+    return len(heard.payload) + len(heard.topic) if isinstance(heard, Message) else 0
 
 
 def _has_wildcard(topic_filter: str) -> bool:

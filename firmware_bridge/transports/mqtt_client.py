@@ -1,12 +1,17 @@
-"""aiomqtt's client, made to be stopped: nothing that waits for a broker keeps the gateway from ending."""
+"""aiomqtt's client, made to be stopped, and to hold no more than it may, whatever the broker does or does not do."""
 
 import asyncio
+import logging
 import math
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar
 
 import aiomqtt
+
+from firmware_bridge.transports.mqtt_bound import Held, bound
+
+_log = logging.getLogger("lophoc.broker")
 
 T = TypeVar("T")
 
@@ -17,6 +22,14 @@ class Client(aiomqtt.Client):
     aiomqtt waits by `asyncio.wait_for`, which until Python 3.12 loses a cancellation that comes in the same turn of
     the loop as the answer (python/cpython#86296): the task then goes on for ever.
     """
+
+    def __init__(self, *where: Any, **options: Any) -> None:
+        """As aiomqtt's."""
+        options.setdefault("queue_type", Held)
+        super().__init__(*where, **options)
+        self.passed_over = 0
+        """Messages that were too large."""
+        bound(self._client, self._on_too_large)
 
     async def _wait_for(self, fut: Awaitable[T], timeout: float | None) -> T:
         timeout_s = self.timeout if timeout is None else timeout
@@ -49,6 +62,11 @@ class Client(aiomqtt.Client):
                 self._loop.add_writer(sock.fileno(), write)
 
         self._loop.call_soon_threadsafe(register)
+
+    def _on_too_large(self, topic: bytes, size_bytes: int) -> None:
+        if not self.passed_over:  # once on each connection
+            _log.warning("a message of %d bytes on %.200r is too large: passed over", size_bytes, topic)
+        self.passed_over += 1
 
     def _refuse(self, connected: "asyncio.Future[None]") -> None:
         if not connected.done():
