@@ -8,7 +8,8 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
@@ -41,6 +42,15 @@ class Mosquitto:
     def kill(self) -> None:
         """As a power cut would."""
         self._server.stop(signal.SIGKILL)
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Its connections stay open, and it says nothing."""
+        self._server.send(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._server.send(signal.SIGCONT)
 
     def __enter__(self) -> Self:
         self.start()

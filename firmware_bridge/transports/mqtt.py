@@ -40,9 +40,10 @@ QUEUED_BYTES = 1024 * 1024
 
 ANSWER_S = 5.0
 """How long a broker may take to answer anything."""
+KEEPALIVE_S = 5
+"""A broker that freezes is asked after so long, and given up after twice that, though nobody commands anything."""
 
 _QOS = 0
-_KEEPALIVE_S = 15
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.1, 10.0
 _REFUSED_QOS = 0x80
 _NO_DELAY = ((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),)
@@ -162,10 +163,12 @@ class MqttLink:
 
     def __init__(
         self, url: str, password: str | None = None, *, name: str = "agent", answer_s: float = ANSWER_S,
+        keepalive_s: int = KEEPALIVE_S,
     ) -> None:  # fmt: skip
         """`password`: where left out, that of the environment. Raises WrongBroker."""
         self.broker = Broker.of(url, password)
         self._answer_s = answer_s
+        self._keepalive_s = keepalive_s
         self._name = f"lophoc-{name}-{secrets.token_hex(4)}"
         self._exact: dict[str, list[Listener]] = {}
         self._wild: Any = MQTTMatcher()  # type: ignore[no-untyped-call]
@@ -336,7 +339,7 @@ class MqttLink:
             identifier=f"{self._name}-{part}",
             tls_context=ssl.create_default_context(cafile=os.environ.get(CA) or None) if broker.tls else None,
             timeout=self._answer_s,
-            keepalive=_KEEPALIVE_S,
+            keepalive=self._keepalive_s,
             socket_options=_NO_DELAY,
             queue_type=_handing_on(self._deliver),
         )

@@ -186,6 +186,16 @@ async def test_a_message_that_nobody_takes_is_an_error_in_time_and_ends_that_con
         assert mute.connections == 4
 
 
+async def test_a_broker_that_freezes_is_noticed_although_nobody_commands_anything(mosquitto: Mosquitto) -> None:
+    async with MqttLink(mosquitto.url, keepalive_s=1) as link, link.listen("a") as listener:
+        async with asyncio.timeout(20):
+            await link.until(connected=True)
+            assert await anext(listener) is Connection.UP
+            with mosquitto.frozen():
+                assert await anext(listener) is Connection.LOST
+            assert await anext(listener) is Connection.UP
+
+
 async def test_who_waits_for_a_broker_that_goes_away_is_told_at_once() -> None:
     async with Mute(CONNACK) as mute, MqttLink(mute.url, answer_s=60) as link:
         await until(link, connected=True)
