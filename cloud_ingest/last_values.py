@@ -28,11 +28,12 @@ from typing import Self
 
 from classroom_profiles.series import Measurement
 from classroom_profiles.topics import Address
+from cloud_ingest import last_totals
 from cloud_ingest.last_file import LastFile, LastValuesUnavailable
 from cloud_ingest.last_names import LastNames
 from cloud_ingest.last_news import LastNews, Room
 from cloud_ingest.last_rows import Heard, Last, Name, RoomLasts, Wanted, changes
-from cloud_ingest.store import Portion, Stored, wall_us
+from cloud_ingest.store import Portion, SchoolTotals, Stored, wall_us
 
 __all__ = ["Last", "LastValues", "LastValuesUnavailable"]
 
@@ -113,6 +114,10 @@ class LastValues:
         """
         wanted = None if metric is None else partial(_is_of, metric)
         return self._read(-1, school, room, wanted, since_us or 0)[1]
+
+    def by_school(self, metric: str, since_us: int) -> Sequence[SchoolTotals]:
+        """Each school that has newest values of `metric` measured then or later. Raises LastValuesUnavailable."""
+        return last_totals.by_school(self.latest(metric=metric, since_us=since_us))
 
     def changed_since(
         self,

@@ -20,7 +20,7 @@ from cloud_ingest.operations.directory import WrongDirectory, read
 from cloud_ingest.operations.feed import Feed, LastValue, StoreFeed
 from cloud_ingest.operations.lasts_feed import LastsFeed
 from cloud_ingest.registry import Registry, RegistryUnavailable
-from cloud_ingest.store import Store, store_of
+from cloud_ingest.store import SchoolTotals, Store, store_of
 
 _BURST_S = 0.05
 """Of each second: it is asked beside what receives."""
@@ -97,6 +97,9 @@ class _Lazily:
 
     def latest(self, school: str, room: str | None = None) -> Sequence[LastValue]:
         return self._opened().latest(school, room)
+
+    def by_school(self, metric: str, since_us: int) -> Sequence[SchoolTotals]:
+        return self._opened().by_school(metric, since_us)
 
     def changed_since(self, revision: int, /) -> tuple[int, Sequence[LastValue]]:
         return self._opened().changed_since(revision)

@@ -156,6 +156,10 @@ class OfTime(Question):
     until: str | None = _UNTIL
 
 
+class OfNow(Question):
+    since: str = Field("15m", max_length=40, description=f"Only what was measured then or later. {_WHEN}")
+
+
 class OfGaps(Question):
     since: str = _SINCE
     period_s: float | None = Field(None, ge=1, le=86_400, description="What the series should keep to.")

@@ -140,6 +140,21 @@ async def aggregates(
     return answers.json(request, Listing[shapes.SchoolTotal](items=shown, next=None))
 
 
+@routes.get("/aggregates/{metric}/now.csv", response_model=Listing[shapes.SchoolTotal],
+                responses=answers.reads_table())  # fmt: skip
+@routes.get("/aggregates/{metric}/now", response_model=Listing[shapes.SchoolTotal], responses=answers.reads_table())
+async def aggregates_now(
+    request: Request, who: Reader, metric: MetricName, question: Annotated[asked.OfNow, Query()]
+) -> Response:
+    """One metric by school as it is now: how many series, the mean of their newest values, and when the last came."""
+    city = centre_of(request).city
+    span = times.span(question.since, None, city.now_us())
+    shown = [shapes.SchoolTotal.of(metric, one) for one in await city.by_school_now(who, metric, span.since_us)]
+    if answers.wants_csv(request):
+        return answers.rows(request, shapes.SchoolTotal, shown)
+    return answers.json(request, Listing[shapes.SchoolTotal](items=shown, next=None))
+
+
 @routes.get("/schools/{school}/attendance.csv", response_model=Listing[shapes.AttendanceCount],
                 responses=answers.reads_table(404))  # fmt: skip
 @routes.get("/schools/{school}/attendance", response_model=Listing[shapes.AttendanceCount],

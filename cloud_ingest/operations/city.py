@@ -2,7 +2,7 @@
 
     registry (gateways) ─┐                     ┌─ schools, rooms, devices, gateways: from the snapshot, at once
     feed (last values) ──┼─► Builder ─► snapshot
-    inbox (open alarms) ─┘    a thread         └─ live, windows, points, gaps: asked in threads, a few at a time
+    inbox (open alarms) ─┘    a thread         └─ live, windows, points, gaps, totals: asked in threads, a few at a time
 
 Every question names who asks: an account of one school sees that school, and is told of no other. Nobody keeps a copy
 of the city: rows and snapshots never change, and `changed` waits for the next one.
@@ -191,6 +191,11 @@ class City:
     async def by_school(self, who: Who, metric: str, span: Span) -> Sequence[SchoolTotals]:
         """Each school that is seen and has points of `metric`, over whole five minutes."""
         found = await self.ask(self._store.by_school, metric, span)
+        return [totals for totals in found if who.sees(totals.school)]
+
+    async def by_school_now(self, who: Who, metric: str, since_us: int) -> Sequence[SchoolTotals]:
+        """The same of the newest value of each series, of those measured then or later: the store is not asked."""
+        found = await self.ask(self._feed.by_school, metric, since_us)
         return [totals for totals in found if who.sees(totals.school)]
 
     async def ask(self, question: Callable[_Asked, _Answer], *args: _Asked.args, **kwargs: _Asked.kwargs) -> _Answer:

@@ -12,7 +12,8 @@ import msgspec
 
 from classroom_profiles.capability import Value
 from classroom_profiles.telemetry import Measurement
-from cloud_ingest.store import Store
+from cloud_ingest import last_totals
+from cloud_ingest.store import SchoolTotals, Store
 
 _BURST_S = 0.2
 
@@ -45,6 +46,9 @@ class Feed(Protocol):
 
     def latest(self, school: str, room: str | None = None) -> Sequence[LastValue]:
         """The newest value of each series of a room, or of a school."""
+
+    def by_school(self, metric: str, since_us: int) -> Sequence[SchoolTotals]:
+        """Each school that has newest values of `metric` measured then or later, in order of name."""
 
     def changed_since(self, revision: int, /) -> tuple[int, Sequence[LastValue]]:
         """What changed after `revision`, and the revision to ask from next time. 0 is before everything.
@@ -89,6 +93,11 @@ class StoreFeed:
 
     def latest(self, school: str, room: str | None = None) -> Sequence[LastValue]:
         return _named(school, self._store, room, 0)
+
+    def by_school(self, metric: str, since_us: int) -> Sequence[SchoolTotals]:
+        """All schools are asked for all that they have: of a large city it takes seconds."""
+        rows = (last for school in self._schools() for last in _named(school, self._store, None, since_us))
+        return last_totals.by_school(last for last in rows if last.metric == metric)
 
     def changed_since(self, revision: int, /) -> tuple[int, Sequence[LastValue]]:
         """One follower only: it remembers how far it has come with each school."""

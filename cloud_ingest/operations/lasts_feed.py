@@ -14,6 +14,7 @@ from cloud_ingest.last_file import LastValuesUnavailable
 from cloud_ingest.last_rows import Wanted
 from cloud_ingest.last_values import LastValues
 from cloud_ingest.operations.feed import Feed, LastValue
+from cloud_ingest.store import SchoolTotals
 
 
 class LastsFeed:
@@ -43,6 +44,9 @@ class LastsFeed:
 
     def latest(self, school: str, room: str | None = None) -> Sequence[LastValue]:
         return self._source().latest(school, room)
+
+    def by_school(self, metric: str, since_us: int) -> Sequence[SchoolTotals]:
+        return self._source().by_school(metric, since_us)
 
     def changed_since(self, revision: int, /, *, wanted: Wanted | None = None) -> tuple[int, Sequence[LastValue]]:
         """The store's revisions are small numbers and the file's are not: all of the file comes when it is there.

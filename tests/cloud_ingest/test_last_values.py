@@ -14,7 +14,7 @@ from classroom_profiles.topics import Address
 from cloud_ingest import last_rows, last_values
 from cloud_ingest.last_seed import Seeding, seed
 from cloud_ingest.last_values import Last, LastValues, LastValuesUnavailable
-from cloud_ingest.store import Portion, store_of
+from cloud_ingest.store import Portion, SchoolTotals, store_of
 from tests.waiting import until
 
 NOW = 1_790_000_000_000_000
@@ -71,6 +71,32 @@ def test_each_series_has_its_newest_point_with_its_unit(lasts: LastValues) -> No
         Last("thcs", "a101", Measurement.READING, "air-1", "air", "presence", True, NOW, True),
     ]
     assert [row.unit for row in lasts.latest()] == ["ppm", ""]
+
+
+def test_totals_by_school_are_of_the_newest_values_that_are_not_older(lasts: LastValues) -> None:
+    say(lasts, run("co2_ppm", (NOW - S, 100.0), (NOW, 400.0)), run("co2_ppm", (NOW + S, 600.0), room="b"))
+    say(lasts, run("co2_ppm", (NOW - 60 * S, 900.0)), run("switch", (NOW, True)), school="thpt")
+    say(lasts, run("switch", (NOW, False), room="b"), run("input", (NOW, "hdmi1")), school="thpt")
+    lasts.flush()
+    assert lasts.by_school("co2_ppm", NOW) == [SchoolTotals("thcs", 2, 500.0, NOW + S)]
+    assert lasts.by_school("co2_ppm", NOW + 2 * S) == []
+    assert lasts.by_school("co2_ppm", 0) == [
+        SchoolTotals("thcs", 2, 500.0, NOW + S),
+        SchoolTotals("thpt", 1, 900.0, NOW - 60 * S),
+    ]
+    assert lasts.by_school("switch", 0) == [SchoolTotals("thpt", 2, 0.5, NOW)]
+    assert lasts.by_school("input", 0) == [SchoolTotals("thpt", 1, None, NOW)], "texts have no mean"
+    assert lasts.by_school("nothing", 0) == []
+
+
+def test_totals_of_a_file_that_is_gone_are_unavailable_and_not_nothing(lasts: LastValues, path: Path) -> None:
+    say(lasts, run("co2_ppm", (NOW, 400.0)))
+    lasts.flush()
+    with LastValues(path, create=False) as reader:
+        assert [one.school for one in reader.by_school("co2_ppm", 0)] == ["thcs"]
+        path.unlink()
+        with pytest.raises(LastValuesUnavailable):
+            reader.by_school("co2_ppm", 0)
 
 
 def test_the_newest_counts_in_whatever_order_batches_come(lasts: LastValues) -> None:

@@ -104,6 +104,28 @@ async def test_history_has_windows_with_gaps_as_null(asked: Asked) -> None:
     assert len(year["mean"]) <= 2000
 
 
+async def test_a_metric_by_school_now_is_of_the_newest_values_that_are_fresh(asked: Asked) -> None:
+    asked.place.measure("thcs-a", "a101", {("khong-khi", "air-sensor", "co2_ppm"): 800.0}, Measurement.READING)
+    asked.place.clock.now_us += 20 * 60 * 1_000_000
+    asked.place.measure("thpt-z", "z1", {("khong-khi", "air-sensor", "co2_ppm"): 900.0}, Measurement.READING)
+    asked.place.clock.now_us += 1
+    async with asked.client() as client:
+        fresh = (await client.get("/aggregates/co2_ppm/now")).json()
+        all_of_them = (await client.get("/aggregates/co2_ppm/now?since=1h")).json()
+        table = await client.get("/aggregates/co2_ppm/now.csv?since=1h")
+        nothing = (await client.get("/aggregates/nothing/now")).json()
+        wrong = [await client.get(f"/aggregates/co2_ppm/now?{asking}") for asking in ("since=soon", "until=1h")]
+    assert [(one["school"], one["count"], one["mean"]) for one in fresh["items"]] == [("thpt-z", 1, 900.0)]
+    assert [(one["school"], one["count"], one["mean"], one["unit"]) for one in all_of_them["items"]] == [
+        ("thcs-a", 2, 700.0, "ppm"),
+        ("thcs-b", 1, 600.0, "ppm"),
+        ("thpt-z", 1, 900.0, "ppm"),
+    ]
+    assert len(table.text.splitlines()) == 4
+    assert nothing["items"] == []
+    assert [answer.status_code for answer in wrong] == [422, 422]
+
+
 async def test_points_are_paged(asked: Asked) -> None:
     for number in range(5):
         asked.place.clock.now_us += 1_000_000

@@ -91,7 +91,10 @@ async def test_no_answer_tells_a_school_that_another_exists(asked: Asked) -> Non
             assert there.text.replace("thpt-z", "") == nowhere.text.replace("thpt-q", "")
 
 
-@pytest.mark.parametrize("path", ["/schools", "/rooms", "/gateways", "/equipment", "/aggregates/co2_ppm", "/alarms"])
+@pytest.mark.parametrize(
+    "path",
+    ["/schools", "/rooms", "/gateways", "/equipment", "/aggregates/co2_ppm", "/aggregates/co2_ppm/now", "/alarms"],
+)
 async def test_a_school_sees_itself(asked: Asked, path: str) -> None:
     now_us = asked.place.clock.now_us
     asked.centre.inbox.apply(

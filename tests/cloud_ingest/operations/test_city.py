@@ -13,6 +13,7 @@ from cloud_ingest.operations.choosing import Wanted
 from cloud_ingest.operations.city import City, NotFound, WrongQuestion
 from cloud_ingest.operations.feed import LastValue
 from cloud_ingest.operations.rows import Counts, Health
+from cloud_ingest.store import SchoolTotals
 from cloud_ingest.windows import FIVE_MINUTES_US, HOUR_US, Span
 from tests.cloud_ingest.operations.a_city import DIRECTORY, HOA, LAN, Place, two_schools
 
@@ -146,6 +147,7 @@ async def test_a_schools_account_sees_that_school_only(place: Place) -> None:
             with pytest.raises(NotFound):
                 await question
         assert [one.school for one in await city.by_school(HOA, "co2_ppm", span)] == ["thcs-a"]
+        assert [one.school for one in await city.by_school_now(HOA, "co2_ppm", 0)] == ["thcs-a"]
 
 
 async def test_somebody_of_a_school_that_is_not_there_sees_nothing(place: Place) -> None:
@@ -248,6 +250,9 @@ def _delete(path: Path) -> None:
 
 class _Broken:
     def latest(self, school: str, room: str | None = None) -> Sequence[LastValue]:
+        raise OSError("the disk is away")
+
+    def by_school(self, metric: str, since_us: int) -> Sequence[SchoolTotals]:
         raise OSError("the disk is away")
 
     def changed_since(self, revision: int) -> tuple[int, Sequence[LastValue]]:

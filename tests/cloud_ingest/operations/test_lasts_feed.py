@@ -11,7 +11,7 @@ from cloud_ingest.alarms.sources import FromFiles
 from cloud_ingest.last_values import LastValues, LastValuesUnavailable
 from cloud_ingest.operations.feed import Feed, LastValue
 from cloud_ingest.operations.lasts_feed import LastsFeed
-from cloud_ingest.store import StoreUnavailable
+from cloud_ingest.store import SchoolTotals, StoreUnavailable
 from tests.cloud_ingest.operations.a_city import ONLINE, Place
 from tests.cloud_ingest.test_last_values import run, say
 
@@ -33,6 +33,7 @@ def test_what_the_store_told_and_then_the_file(place: Place, caplog: pytest.LogC
         revision, rows = same.changed_since(0)
         assert _values(rows) == [("thcs-a", "co2_ppm", 700.0)]
         assert _values(feed.latest("thcs-a", "a101")) == [("thcs-a", "co2_ppm", 700.0)]
+        assert feed.by_school("co2_ppm", 0) == [SchoolTotals("thcs-a", 1, 700.0, now_us)]
         with LastValues(path, flush_s=3600.0) as lasts:
             say(lasts, run("co2_ppm", (now_us + 1, 800)))
             lasts.flush()
@@ -43,6 +44,8 @@ def test_what_the_store_told_and_then_the_file(place: Place, caplog: pytest.LogC
             lasts.flush()
             assert _values(feed.changed_since(revision)[1]) == [("thcs", "co2_ppm", 900)]
             assert _values(feed.latest("thcs", "a101")) == [("thcs", "co2_ppm", 900)]
+            place.store.close()
+            assert feed.by_school("co2_ppm", 0) == [SchoolTotals("thcs", 1, 900.0, now_us + 2)], "no store is asked"
         said = [record.levelname for record in caplog.records if record.name == _LOG.name]
         assert said == ["WARNING", "INFO"]
 
