@@ -27,7 +27,7 @@ class OwnFile:
         self._schema, self._version = schema, version
         self._called, self._unavailable = called, unavailable
         self._create = create
-        self._pragmas = pragmas if create else ()
+        self._pragmas = pragmas
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
 
@@ -42,8 +42,8 @@ class OwnFile:
             try:
                 if self._create:
                     write_ahead(connection)
-                for pragma in self._pragmas:
-                    connection.execute(f"PRAGMA {pragma}")
+                    for pragma in self._pragmas:
+                        connection.execute(f"PRAGMA {pragma}")
                 self._prepare(connection)
             except BaseException:
                 connection.close()
