@@ -120,9 +120,7 @@ async def lessons(
     centre.city.room(who, school, room)
     found = await centre.city.ask(usage.history, centre.usage.store, school, room, span)
     shown = [shapes.RoomLesson.of(lesson) for lesson in found]
-    if answers.wants_csv(request):
-        return answers.rows(request, shapes.RoomLesson, shown)
-    return answers.json(request, Listing[shapes.RoomLesson](items=shown, next=None))
+    return paging.listed(request, shapes.RoomLesson, shown)
 
 
 @routes.get("/aggregates/{metric}.csv", response_model=Listing[shapes.SchoolTotal],
@@ -135,9 +133,7 @@ async def aggregates(
     span = times.span(question.since, question.until, centre_of(request).city.now_us())
     found = await centre_of(request).city.by_school(who, metric, span)
     shown = [shapes.SchoolTotal.of(metric, totals) for totals in found]
-    if answers.wants_csv(request):
-        return answers.rows(request, shapes.SchoolTotal, shown)
-    return answers.json(request, Listing[shapes.SchoolTotal](items=shown, next=None))
+    return paging.listed(request, shapes.SchoolTotal, shown)
 
 
 @routes.get("/aggregates/{metric}/now.csv", response_model=Listing[shapes.SchoolTotal],
@@ -150,9 +146,7 @@ async def aggregates_now(
     city = centre_of(request).city
     span = times.span(question.since, None, city.now_us())
     shown = [shapes.SchoolTotal.of(metric, one) for one in await city.by_school_now(who, metric, span.since_us)]
-    if answers.wants_csv(request):
-        return answers.rows(request, shapes.SchoolTotal, shown)
-    return answers.json(request, Listing[shapes.SchoolTotal](items=shown, next=None))
+    return paging.listed(request, shapes.SchoolTotal, shown)
 
 
 @routes.get("/schools/{school}/attendance.csv", response_model=Listing[shapes.AttendanceCount],
@@ -169,9 +163,7 @@ async def attendance(request: Request, who: Reader, school: SchoolName) -> Respo
         for last in await centre_of(request).city.latest(who, school)
         if last.measurement is Measurement.ATTENDANCE and not isinstance(last.value, str)
     ]  # fmt: skip
-    if answers.wants_csv(request):
-        return answers.rows(request, shapes.AttendanceCount, shown)
-    return answers.json(request, Listing[shapes.AttendanceCount](items=shown, next=None))
+    return paging.listed(request, shapes.AttendanceCount, shown)
 
 
 def _time(key: tuple[str, ...]) -> int:

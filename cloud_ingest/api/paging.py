@@ -1,6 +1,6 @@
 """A page of rows as JSON or CSV, with the way to the next one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 from urllib.parse import urlencode
 
@@ -28,6 +28,11 @@ def page(
 ) -> Response:
     shown = [of(row) for row in found.rows]
     behind = cursor.written(key(found.rows[-1])) if found.more and found.rows else None
+    return listed(request, model, shown, behind)
+
+
+def listed(request: Request, model: type[Shown], shown: Sequence[Shown], behind: str | None = None) -> Response:
+    """As JSON or CSV. `behind`: the cursor of the next page; without it this is all."""
     url = next_url(request, behind)
     if answers.wants_csv(request):
         return answers.rows(request, model, shown, url)

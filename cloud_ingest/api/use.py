@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from cloud_ingest.accounts.who import Who
-from cloud_ingest.api import answers, asked, shapes, times
+from cloud_ingest.api import answers, asked, paging, shapes, times
 from cloud_ingest.api.paging import Listing
 from cloud_ingest.api.places import centre_of
 from cloud_ingest.api.right import Reader
@@ -29,9 +29,7 @@ async def profiles(request: Request, who: Reader, question: Annotated[asked.OfUs
         centre.city.school(who, school)
     found = await centre.city.ask(centre.usage.by_profile, day_of(span.since_us), day_of(span.until_us - 1), school)
     shown = [shapes.ProfileUsage.of(use) for use in found]
-    if answers.wants_csv(request):
-        return answers.rows(request, shapes.ProfileUsage, shown)
-    return answers.json(request, Listing[shapes.ProfileUsage](items=shown, next=None))
+    return paging.listed(request, shapes.ProfileUsage, shown)
 
 
 @routes.get("/failures.csv", response_model=Listing[shapes.ModelFailures], responses=answers.reads_table(404))
@@ -40,9 +38,7 @@ async def failures(request: Request, who: Reader, question: Annotated[asked.OfFa
     """Which models of devices are out of order now, and why; those with the most first."""
     centre = centre_of(request)
     shown = await centre.city.ask(_failures, centre, who, question.school)
-    if answers.wants_csv(request):
-        return answers.rows(request, shapes.ModelFailures, shown)
-    return answers.json(request, Listing[shapes.ModelFailures](items=shown, next=None))
+    return paging.listed(request, shapes.ModelFailures, shown)
 
 
 def _failures(centre: Centre, who: Who, school: str | None) -> list[shapes.ModelFailures]:
